@@ -1,0 +1,110 @@
+/// An error that a caller is told about.
+///
+/// It is rendered once, in the caller's own dialect, by that dialect's `ErrorBody`. Neither `message` nor `param` may
+/// hold an upstream's raw text, a path of this host or a secret: both go to the outside.
+package struct GatehouseError: Error, Sendable, Equatable {
+    package var code: Code
+    /// One or two sentences for a person: what is wrong, and what to do next.
+    package var message: String
+    /// The field at fault, as a JSON pointer or a plain name.
+    package var param: String?
+    /// Seconds after which a new try may succeed; rendered as `Retry-After`.
+    package var retryAfter: Int?
+
+    package init(_ code: Code, _ message: String, param: String? = nil, retryAfter: Int? = nil) {
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retryAfter = retryAfter
+    }
+}
+
+extension GatehouseError {
+    /// The closed list of error codes. `docs/errors.md` explains each; a test keeps the two in step.
+    package enum Code: String, Sendable, CaseIterable {
+        // The request
+        case badRequestFraming = "bad_request_framing"
+        case badHost = "bad_host"
+        case headerTooLarge = "header_too_large"
+        case uriTooLong = "uri_too_long"
+        case bodyTooLarge = "body_too_large"
+        case unsupportedMediaType = "unsupported_media_type"
+        case requestTimeout = "request_timeout"
+        case invalidJSON = "invalid_json"
+        case jsonTooDeep = "json_too_deep"
+        case missingField = "missing_field"
+        case invalidValue = "invalid_value"
+        case invalidArgument = "invalid_argument"
+        case unknownParameter = "unknown_parameter"
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        // Who is calling
+        case invalidAPIKey = "invalid_api_key"
+        case permissionDenied = "permission_denied"
+        case modelNotFound = "model_not_found"
+        case modelNotAllowed = "model_not_allowed"
+        // This gateway
+        case overloaded = "overloaded"
+        case shuttingDown = "shutting_down"
+        case internalError = "internal_error"
+        // A provider
+        case contextLengthExceeded = "context_length_exceeded"
+        case upstreamRejected = "upstream_rejected"
+        case upstreamModelUnknown = "upstream_model_unknown"
+        case upstreamAuthFailed = "upstream_auth_failed"
+        case upstreamRateLimited = "upstream_rate_limited"
+        case upstreamQuotaExhausted = "upstream_quota_exhausted"
+        case upstreamOverloaded = "upstream_overloaded"
+        case upstreamError = "upstream_error"
+        case upstreamUnreachable = "upstream_unreachable"
+        case upstreamTLS = "upstream_tls"
+        case upstreamTimeout = "upstream_timeout"
+        case upstreamInvalidResponse = "upstream_invalid_response"
+        case upstreamTruncated = "upstream_truncated"
+        // An agent
+        case agentNotAuthenticated = "agent_not_authenticated"
+        case agentQuotaExhausted = "agent_quota_exhausted"
+        case agentRateLimited = "agent_rate_limited"
+        case agentAtCapacity = "agent_at_capacity"
+        case agentModelUnknown = "agent_model_unknown"
+        case agentInputRejected = "agent_input_rejected"
+        case agentActionDenied = "agent_action_denied"
+        case agentEmptyAnswer = "agent_empty_answer"
+        case agentTimeout = "agent_timeout"
+        case agentCancelled = "agent_cancelled"
+        case agentCrashed = "agent_crashed"
+        case agentFailed = "agent_failed"
+        case agentProtocolError = "agent_protocol_error"
+        case agentOutputTooLarge = "agent_output_too_large"
+        case agentStartFailed = "agent_start_failed"
+        case agentBusy = "agent_busy"
+    }
+}
+
+extension GatehouseError.Code {
+    /// The HTTP status this code is answered with.
+    package var status: Int {
+        switch self {
+        case .badRequestFraming, .badHost, .invalidJSON, .jsonTooDeep, .missingField, .invalidValue, .invalidArgument,
+            .unknownParameter, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
+            400
+        case .invalidAPIKey: 401
+        case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403
+        case .notFound, .modelNotFound, .upstreamModelUnknown, .agentModelUnknown: 404
+        case .methodNotAllowed: 405
+        case .requestTimeout: 408
+        case .bodyTooLarge: 413
+        case .uriTooLong: 414
+        case .unsupportedMediaType: 415
+        case .upstreamRateLimited, .upstreamQuotaExhausted, .agentRateLimited, .agentQuotaExhausted: 429
+        case .headerTooLarge: 431
+        case .internalError: 500
+        case .upstreamAuthFailed, .upstreamError, .upstreamUnreachable, .upstreamTLS, .upstreamInvalidResponse,
+            .upstreamTruncated, .agentNotAuthenticated, .agentEmptyAnswer, .agentCancelled, .agentCrashed,
+            .agentFailed, .agentProtocolError, .agentOutputTooLarge:
+            502
+        case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .agentBusy: 503
+        case .upstreamTimeout, .agentTimeout: 504
+        }
+    }
+}

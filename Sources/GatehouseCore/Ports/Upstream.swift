@@ -1,0 +1,98 @@
+package import NIOCore
+
+/// Something that can answer a call: a provider over HTTP, an agent in a process, a built-in model.
+package protocol Upstream: AnyObject, Sendable {
+    /// Whether it takes and gives the caller's bytes, or canonical requests and events.
+    var lane: UpstreamLane { get }
+
+    /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
+    /// returns, and none after `receivedEnd`, `failed` or `cancel()`.
+    func start(
+        _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
+    ) -> any UpstreamAttempt
+}
+
+/// What an upstream speaks.
+package enum UpstreamLane: Sendable, Equatable {
+    /// OpenAI's wire format, byte for byte.
+    case openAIBytes
+    /// Canonical requests in, canonical events out.
+    case events
+}
+
+/// The request of one attempt.
+package struct UpstreamRequest: Sendable {
+    package enum Payload: Sendable {
+        case bytes(ByteBuffer)
+        case canonical(CanonicalRequest)
+    }
+
+    /// The id of the call, for logs; it is not sent to providers.
+    package var id: String
+    package var operation: Operation
+    /// The model's name as the target knows it; empty for the target's default.
+    package var model: String
+    package var stream: Bool
+    package var payload: Payload
+
+    package init(id: String, operation: Operation, model: String, stream: Bool, payload: Payload) {
+        self.id = id
+        self.operation = operation
+        self.model = model
+        self.stream = stream
+        self.payload = payload
+    }
+}
+
+/// What is asked of a model.
+package enum Operation: String, Sendable, CaseIterable {
+    case chatCompletions = "chat_completions"
+    case completions
+}
+
+/// The listener of one attempt; confined to the attempt's event loop.
+package protocol UpstreamReply: AnyObject {
+    /// Byte lane only: the head of the final response. Comes once, first.
+    func received(head: UpstreamHead)
+    /// Byte lane only.
+    func received(bytes: ByteBuffer)
+    /// Event lane only.
+    func received(event: CanonicalEvent)
+    /// What was received since the last call came together: a good moment to flush.
+    func receivedBatchEnd()
+    /// The transport ended as its framing says it should. Whether the answer is whole is for the listener to decide.
+    func receivedEnd()
+    func failed(_ failure: Failure)
+}
+
+/// The head of a provider's response, reduced to what the engine may see.
+package struct UpstreamHead: Sendable, Equatable {
+    package var status: Int
+    /// Lower-cased, without parameters; empty when absent.
+    package var contentType: String
+    /// As received.
+    package var retryAfter: String?
+    /// As received, in milliseconds (`retry-after-ms`).
+    package var retryAfterMilliseconds: String?
+    /// The provider's own request id, for the log.
+    package var requestID: String?
+
+    package init(
+        status: Int, contentType: String, retryAfter: String? = nil, retryAfterMilliseconds: String? = nil,
+        requestID: String? = nil
+    ) {
+        self.status = status
+        self.contentType = contentType
+        self.retryAfter = retryAfter
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.requestID = requestID
+    }
+}
+
+/// The handle of one running attempt; confined to its event loop.
+package protocol UpstreamAttempt: AnyObject {
+    /// Ends the attempt at once and releases what it holds. Harmless when it has ended.
+    func cancel()
+    /// Back-pressure: `false` stops reading from the upstream until `true`. Timers of silence rest meanwhile.
+    func setReading(_ reading: Bool)
+}
