@@ -27,7 +27,8 @@ struct JSONParser {
         skipWhitespace()
         guard remainingValues > 0 else { throw JSONError(.tooManyValues, at: position) }
         remainingValues -= 1
-        switch peek() {
+        guard let byte = peek() else { throw JSONError(.unexpectedEnd, at: position) }
+        switch byte {
         case UInt8(ascii: "{"): return try object(depth: depth + 1)
         case UInt8(ascii: "["): return try array(depth: depth + 1)
         case UInt8(ascii: "\""): return .string(try string())
@@ -35,8 +36,7 @@ struct JSONParser {
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
-        case .none: throw JSONError(.unexpectedEnd, at: position)
-        case .some: throw JSONError(.unexpectedByte, at: position)
+        default: throw JSONError(.unexpectedByte, at: position)
         }
     }
 
