@@ -11,7 +11,7 @@ package enum OpenAIRequestDecoder {
     ) throws(GatehouseError) -> CanonicalRequest {
         let document: JSONValue
         do {
-            document = try JSONValue(parsing: body)
+            document = try JSONValue(parsing: body.readableBytesView)
         } catch {
             throw GatehouseError(.invalidJSON, "The body cannot be read as JSON.")
         }
