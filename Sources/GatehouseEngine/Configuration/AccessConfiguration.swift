@@ -1,0 +1,110 @@
+package import GatehouseCore
+
+/// A name of our own for a model. An item of `models`.
+package struct ModelAliasConfiguration: Sendable, Equatable {
+    /// What clients ask for.
+    package var name: String
+    package var strategy: Strategy = .weighted
+    /// Never empty.
+    package var targets: [Target] = []
+    package var fallbacks: [Target] = []
+    /// Further attempts at the same target.
+    package var retries = 0
+
+    package init(name: String) {
+        self.name = name
+    }
+
+    /// How the target of a call is chosen.
+    package enum Strategy: String, Sendable, CaseIterable {
+        case weighted
+        case leastInflight = "least-inflight"
+        case latency
+        case cost
+    }
+
+    /// A model behind a name. An item of `models[].targets` and `models[].fallbacks`.
+    package struct Target: Sendable, Equatable {
+        package var upstream: Upstream
+        /// The model's name there; empty for an agent's own choice.
+        package var model: String
+        package var weight = 1
+
+        package init(upstream: Upstream, model: String) {
+            self.upstream = upstream
+            self.model = model
+        }
+    }
+
+    /// The name of an item of `providers` or `agents`.
+    package enum Upstream: Sendable, Equatable {
+        case provider(String)
+        case agent(String)
+
+        package var name: String {
+            switch self {
+            case .provider(let name), .agent(let name): name
+            }
+        }
+    }
+}
+
+/// A key that callers show. An item of `keys`.
+package struct KeyConfiguration: Sendable, Equatable {
+    /// For logs, metrics and bills.
+    package var name: String
+    package var value: Secret
+    package var role: VirtualKey.Role = .member
+    /// Patterns of the model names it may use; `*` at the end stands for anything.
+    package var models: [String] = ["*"]
+    package var rateLimit: RateLimit?
+    package var budget: Budget?
+
+    package init(name: String, value: Secret) {
+        self.name = name
+        self.value = value
+    }
+
+    /// How fast a key may be used. Keys below `keys[].rateLimit`.
+    package struct RateLimit: Sendable, Equatable {
+        package var requests: Rate?
+        package var tokens: Rate?
+
+        package init() {}
+    }
+
+    /// How much a key may spend. Keys below `keys[].budget`.
+    package struct Budget: Sendable, Equatable {
+        /// A decimal number as it was written: money is not rounded to a binary fraction.
+        package var amount: String
+        /// Three capital letters of ISO 4217.
+        package var currency = "USD"
+        package var period: Period = .month
+
+        package init(amount: String) {
+            self.amount = amount
+        }
+    }
+
+    /// When a budget starts anew.
+    package enum Period: String, Sendable, CaseIterable {
+        case day, week, month, total
+    }
+}
+
+extension KeyConfiguration {
+    package var virtualKey: VirtualKey {
+        VirtualKey(name: name, role: role, models: models.map(ModelPattern.init))
+    }
+}
+
+/// So many per so long, written `60/min`.
+package struct Rate: Sendable, Equatable {
+    package var count: Int
+    package var period: Duration
+
+    package init(count: Int, period: Duration) {
+        self.count = count
+        self.period = period
+    }
+}

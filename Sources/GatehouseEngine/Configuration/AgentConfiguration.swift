@@ -1,0 +1,73 @@
+package import GatehouseCore
+
+/// One command-line agent that is run as a process. An item of `agents`.
+package struct AgentConfiguration: Sendable, Equatable {
+    /// The first half of the model name `agent/model`.
+    package var name: String
+    /// A known agent, or `custom`.
+    package var kind: String
+    /// The executable, as a path or a name looked up on PATH, and the arguments in front of those of the kind. Empty
+    /// takes the kind's own executable; never empty for `custom`.
+    package var command: [String] = []
+    /// How a `custom` agent is given its prompt.
+    package var prompt: Prompt = .stdin
+    /// What a `custom` agent prints: `text`, or the name of a dialect of JSON lines.
+    package var output = "text"
+    package var sandbox: Sandbox = .off
+    /// Processes at the same time.
+    package var concurrency = 4
+    /// The model that is asked for when a caller names only the agent; `nil` leaves it to the agent.
+    package var model: String?
+    /// Added to the small environment that agents get. The values may be credentials.
+    package var environment: [Variable] = []
+    /// The HOME that the agent sees, with its login in it; `nil` gives it that of the gateway.
+    package var home: String?
+    package var timeouts = Timeouts()
+
+    package init(name: String, kind: String) {
+        self.name = name
+        self.kind = kind
+    }
+
+    /// A variable of an agent's environment. An entry of `agents[].environment`.
+    package struct Variable: Sendable, Equatable {
+        package var name: String
+        package var value: Secret
+
+        package init(name: String, value: Secret) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Where a prompt goes. It is never an argument: those are seen by every user of the host.
+    package enum Prompt: String, Sendable, CaseIterable {
+        case stdin
+        /// The path of a private file with the prompt becomes the last argument.
+        case file
+    }
+
+    /// What an agent may do to the host.
+    package enum Sandbox: String, Sendable, CaseIterable {
+        /// Process limits only.
+        case off
+        case readOnly
+        case workspace
+    }
+
+    /// How long one run may take. Keys below `agents[].timeouts`.
+    package struct Timeouts: Sendable, Equatable {
+        /// Until the process runs.
+        package var start: Duration = .seconds(5)
+        /// Until it has printed anything.
+        package var firstOutput: Duration = .seconds(60)
+        /// Silence after that.
+        package var idle: Duration = .seconds(120)
+        /// The whole run.
+        package var total: Duration = .seconds(30 * 60)
+        /// Between SIGTERM and SIGKILL.
+        package var grace: Duration = .seconds(2)
+
+        package init() {}
+    }
+}

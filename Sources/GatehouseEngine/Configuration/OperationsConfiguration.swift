@@ -1,0 +1,74 @@
+package import Logging
+
+/// The durable store. Keys below `storage`.
+package struct StorageConfiguration: Sendable, Equatable {
+    /// `sqlite:` and a path below the data directory, or `postgres://user@host/database`.
+    package var url = "sqlite:gatehouse.db"
+
+    package init() {}
+}
+
+/// What instances share: counters, cache, revocations. Keys below `shared`.
+package struct SharedConfiguration: Sendable, Equatable {
+    /// `memory:`, or `redis://host:6379/0`.
+    package var url = "memory:"
+
+    package init() {}
+}
+
+/// Uploaded files. Keys below `files`.
+package struct FilesConfiguration: Sendable, Equatable {
+    /// `file:` and a path below the data directory.
+    package var url = "file:files"
+    /// Bytes of one file.
+    package var maxSize = 50 << 20
+    /// Lower-case, with their dot.
+    package var extensions = [
+        ".txt", ".md", ".csv", ".json", ".pdf", ".png", ".jpg", ".jpeg", ".webp", ".gif",
+    ]
+    package var ttl: Duration = .seconds(24 * 3600)
+    /// Bytes of all files of one key.
+    package var quota = 1 << 30
+
+    package init() {}
+}
+
+/// Answers kept for equal requests. Keys below `cache`.
+package struct CacheConfiguration: Sendable, Equatable {
+    package var enabled = false
+    package var ttl: Duration = .seconds(3600)
+
+    package init() {}
+}
+
+/// Logs and access records. Keys below `logging`.
+package struct LoggingConfiguration: Sendable, Equatable {
+    package var level: Logger.Level = .info
+    package var format: Format = .auto
+    /// A path, relative to the data directory unless absolute; `nil` is standard error.
+    package var file: String?
+    /// Bytes after which the file is put aside.
+    package var maxSize = 10 << 20
+    /// Files put aside that are kept.
+    package var keep = 5
+
+    package init() {}
+
+    /// What a line looks like.
+    package enum Format: String, Sendable, CaseIterable {
+        /// `console` on a terminal, else `json`.
+        case auto
+        case json
+        case console
+    }
+}
+
+/// Metrics and traces. Keys below `telemetry`.
+package struct TelemetryConfiguration: Sendable, Equatable {
+    /// Whether `/metrics` answers.
+    package var metrics = true
+    /// Where traces go, as an OTLP/HTTP endpoint.
+    package var otlp: String?
+
+    package init() {}
+}

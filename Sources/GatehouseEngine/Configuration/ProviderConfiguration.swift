@@ -1,0 +1,74 @@
+package import GatehouseCore
+
+/// One provider of models that is reached over HTTP. An item of `providers`.
+package struct ProviderConfiguration: Sendable, Equatable {
+    /// The first half of the model name `provider/model`.
+    package var name: String
+    /// A row of the provider table.
+    package var kind: String
+    /// Scheme, host, port and path in front of every request; `nil` takes that of the kind.
+    package var baseURL: String?
+    package var keys: [Key] = []
+    package var timeouts = Timeouts()
+    package var onDisconnect: OnDisconnect = .cancel
+    /// What `/v1/models` tells of this provider; every other model name works as well.
+    package var models: [String] = []
+    /// Sent with every request, after the headers of the kind. The values may be credentials.
+    package var headers: [Header] = []
+    /// Lets `baseURL` be plain HTTP to another machine: keys and prompts are then readable on the way.
+    package var allowPlaintext = false
+
+    package init(name: String, kind: String) {
+        self.name = name
+        self.kind = kind
+    }
+
+    /// A credential of a provider. An item of `providers[].keys`.
+    package struct Key: Sendable, Equatable {
+        /// For logs and metrics.
+        package var name: String
+        package var value: Secret
+
+        package init(name: String, value: Secret) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// A header of our own choice. An entry of `providers[].headers`.
+    package struct Header: Sendable, Equatable {
+        package var name: String
+        package var value: Secret
+
+        package init(name: String, value: Secret) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// How long one attempt may take. Keys below `providers[].timeouts`.
+    package struct Timeouts: Sendable, Equatable {
+        /// Until the connection stands, TLS included.
+        package var connect: Duration = .seconds(5)
+        /// From the request's last byte to the answer's first.
+        package var firstByte: Duration = .seconds(60)
+        /// Silence inside an answer.
+        package var idle: Duration = .seconds(120)
+        /// The whole attempt.
+        package var total: Duration = .seconds(30 * 60)
+
+        package init() {}
+    }
+
+    /// What becomes of an attempt whose client has left.
+    package enum OnDisconnect: String, Sendable, CaseIterable {
+        /// It ends at once.
+        case cancel
+        /// It is read to its end, so that the bill is known.
+        case drain
+    }
+}
+
+extension ProviderConfiguration {
+    package static let defaultKeyName = "main"
+}
