@@ -8,11 +8,14 @@ package struct Failure: Error, Sendable, Equatable {
     package var detail: String
     /// Seconds until the upstream said it can be tried again.
     package var retryAfter: Int?
+    /// What the caller may be told besides the class: a field or a word of a closed vocabulary, never free text.
+    package var hint: String?
 
-    package init(_ kind: Kind, detail: String = "", retryAfter: Int? = nil) {
+    package init(_ kind: Kind, detail: String = "", retryAfter: Int? = nil, hint: String? = nil) {
         self.kind = kind
         self.detail = detail
         self.retryAfter = retryAfter
+        self.hint = hint
     }
 }
 

@@ -6,7 +6,7 @@ package protocol Upstream: AnyObject, Sendable {
     var lane: UpstreamLane { get }
 
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
-    /// returns, and none after `receivedEnd`, `failed` or `cancel()`.
+    /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
     func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt
@@ -93,6 +93,9 @@ package struct UpstreamHead: Sendable, Equatable {
 package protocol UpstreamAttempt: AnyObject {
     /// Ends the attempt at once and releases what it holds. Harmless when it has ended.
     func cancel()
+    /// The listener has the whole answer: it is called no more. What the transport still has to say (a last empty chunk)
+    /// may be awaited briefly so that the connection can serve again.
+    func finish()
     /// Back-pressure: `false` stops reading from the upstream until `true`. Timers of silence rest meanwhile.
     func setReading(_ reading: Bool)
 }

@@ -1,0 +1,161 @@
+package import NIOCore
+
+/// Bytes to pass on, without an allocation for the usual one piece.
+package enum Pieces: Sendable, Equatable {
+    case none
+    case one(ByteBuffer)
+    case many([ByteBuffer])
+
+    package mutating func add(_ piece: ByteBuffer) {
+        guard piece.readableBytes > 0 else { return }
+        switch self {
+        case .none: self = .one(piece)
+        case .one(let first): self = .many([first, piece])
+        case .many(var pieces):
+            self = .none
+            pieces.append(piece)
+            self = .many(pieces)
+        }
+    }
+
+    package var isEmpty: Bool { self == .none }
+}
+
+/// Relays a stream of the OpenAI family byte for byte, while watching it.
+///
+/// Only whole events are passed on, each checked to be what the protocol says. An event that only tells the usage, or the
+/// empty `usage` of others, is cut out when the caller did not ask for it. The stream is complete when its own terminator
+/// came; nothing is ever made up.
+package struct OpenAIByteStream: Sendable {
+    /// How a provider says that a stream is whole.
+    package enum Terminator: Sendable, Equatable {
+        /// `data: [DONE]`, as OpenAI does.
+        case done
+        /// `[DONE]`, or else an end of the transport after every choice told why it finished.
+        case doneOrFinishReason
+    }
+
+    /// What came of some bytes: what to pass on, and whether the stream broke behind it.
+    package struct Output: Sendable, Equatable {
+        package var pieces = Pieces.none
+        package var failure: Failure?
+    }
+
+    package private(set) var usage: Usage?
+    /// The terminator came.
+    package private(set) var isDone = false
+    /// An event with a payload was seen.
+    package private(set) var hasContent = false
+
+    private let hideUsage: Bool
+    private let terminator: Terminator
+    private var parser: SSEParser
+    private var finishReasons = 0
+    private var choices = 0
+    /// Comments before the first event are held, so that an error in its place can still have a status of its own.
+    private static let maximumHeld = 64 << 10
+
+    package init(hideUsage: Bool, terminator: Terminator = .done, maximumFrame: Int = SSEParser.defaultMaximumFrame) {
+        self.hideUsage = hideUsage
+        self.terminator = terminator
+        parser = SSEParser(maximumFrame: maximumFrame)
+    }
+
+    /// Takes bytes as they come.
+    package mutating func receive(_ bytes: ByteBuffer) -> Output {
+        guard !isDone else { return Output() }
+        parser.append(bytes)
+        var output = Output()
+        do throws(Failure) {
+            while !isDone, let frame = try parser.next() {
+                try relay(frame, &output.pieces)
+            }
+        } catch {
+            output.failure = error
+            return output
+        }
+        if hasContent || parser.cursor > Self.maximumHeld { output.pieces.add(parser.take(upTo: parser.cursor)) }
+        return output
+    }
+
+    /// The transport ended as its framing says. A failure unless the stream was whole.
+    package mutating func end() -> Output {
+        var output = Output()
+        if !isDone, let frame = parser.last(), isTerminator(frame) {
+            isDone = true
+            output.pieces.add(parser.take(upTo: frame.range.upperBound))
+        }
+        let finished = terminator == .doneOrFinishReason && choices > 0 && finishReasons >= choices
+        if !isDone, !(finished && parser.unfinishedBytes == 0) {
+            output.failure = hasContent ? Failure(.truncated, detail: "no terminator") : Failure(.empty)
+        }
+        return output
+    }
+
+    private func isTerminator(_ frame: SSEFrame) -> Bool {
+        guard case .line(let range) = frame.payload else { return false }
+        return parser.withBytes(range) { Self.isDone($0) }
+    }
+
+    private mutating func relay(_ frame: SSEFrame, _ pieces: inout Pieces) throws(Failure) {
+        switch frame.payload {
+        case .none: break
+        case .joined(let data): try relay(frame, data.readableBytesUInt8Span, base: nil, &pieces)
+        case .line(let range):
+            // A copy of the parser shares its bytes: looking while changing the rest of self needs it.
+            let bytes = parser
+            try bytes.withBytes(range) { (span) throws(Failure) in
+                try relay(frame, span, base: range.lowerBound, &pieces)
+            }
+        }
+    }
+
+    private mutating func relay(
+        _ frame: SSEFrame, _ data: Span<UInt8>, base: Int?, _ pieces: inout Pieces
+    ) throws(Failure) {
+        if Self.isDone(data) {
+            isDone = true
+            guard hasContent else { throw Failure(.empty, detail: "terminator without an event") }
+            return
+        }
+        let chunk = try Self.chunk(data)
+        if chunk.error != nil {
+            if hasContent { pieces.add(parser.take(upTo: frame.range.lowerBound)) }
+            throw OpenAIFailure.classify(errorObject: data, in: data)
+        }
+        if let usage = chunk.usage { self.usage = usage }
+        hasContent = true
+        choices = max(choices, chunk.choices ?? 0)
+        finishReasons += chunk.finished
+        guard hideUsage, let member = chunk.usageMember else { return }
+        if chunk.usage != nil {
+            // Only the event that exists for the usage alone is ours to hide.
+            if chunk.choices == 0 { cut(frame.range, replacement: nil, &pieces) }
+        } else if let base {
+            cut(base + member.lowerBound..<base + member.upperBound, replacement: nil, &pieces)
+        }
+    }
+
+    /// Passes on what comes before `range` (from the first untaken byte) and drops the range itself.
+    private mutating func cut(_ range: Range<Int>, replacement: ByteBuffer?, _ pieces: inout Pieces) {
+        pieces.add(parser.take(upTo: range.lowerBound))
+        _ = parser.take(upTo: range.count)
+        if let replacement { pieces.add(replacement) }
+    }
+
+    private static func isDone(_ data: Span<UInt8>) -> Bool {
+        let word: StaticString = "[DONE]"
+        guard data.count >= 6, data.count <= 8 else { return false }
+        for offset in 0..<6 where data[offset] != word.utf8Start[offset] { return false }
+        for offset in 6..<data.count where data[offset] != 0x20 { return false }
+        return true
+    }
+
+    private static func chunk(_ data: Span<UInt8>) throws(Failure) -> OpenAIChunk {
+        do {
+            return try OpenAIChunk(data)
+        } catch {
+            throw Failure(.protocol, detail: "event is not a JSON object: \(error.kind) at \(error.offset)")
+        }
+    }
+}

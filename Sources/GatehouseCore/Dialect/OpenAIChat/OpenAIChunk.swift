@@ -1,0 +1,111 @@
+/// What the gateway must know of one JSON object that a provider sent in OpenAI's format: a chunk of a stream, or a
+/// whole response.
+package struct OpenAIChunk: Sendable, Equatable {
+    package var usage: Usage?
+    /// Offsets of the `usage` member with one comma, so that cutting them out leaves an object.
+    package var usageMember: Range<Int>?
+    /// How many choices it has; `nil` when `choices` is missing or no array.
+    package var choices: Int?
+    /// How many choices say why they ended.
+    package var finished = 0
+    /// The value of `error`, unless `null` or missing.
+    package var error: Range<Int>?
+
+    /// Checks the object whole and reads it.
+    package init(_ bytes: Span<UInt8>) throws(JSONSyntaxError) {
+        if let offset = UTF8Check.firstInvalid(bytes) { throw JSONSyntaxError(.invalidUTF8, at: offset) }
+        var object = try JSONObjectReader(bytes, at: 0)
+        var previousEnd: Int?
+        var openStart: Int?
+        while let key = try object.nextKey(bytes) {
+            if let start = openStart {
+                usageMember = start..<key.quoted.lowerBound
+                openStart = nil
+            }
+            if JSONObjectReader.isKey(key, "choices", bytes), bytes[object.index] == UInt8(ascii: "[") {
+                try readChoices(bytes, &object)
+            } else if JSONObjectReader.isKey(key, "usage", bytes) {
+                let value = try object.skipValue(bytes)
+                if value.kind == .object { usage = try Usage(openAI: bytes, at: value.range.lowerBound) }
+                usageMember = (previousEnd ?? key.quoted.lowerBound)..<value.range.upperBound
+                if previousEnd == nil { openStart = key.quoted.lowerBound }
+            } else {
+                let isError = JSONObjectReader.isKey(key, "error", bytes)
+                let value = try object.skipValue(bytes)
+                if isError, value.kind != .null { error = value.range }
+            }
+            previousEnd = object.index
+        }
+        try object.expectEnd(bytes)
+    }
+
+    private mutating func readChoices(
+        _ bytes: Span<UInt8>, _ object: inout JSONObjectReader
+    ) throws(JSONSyntaxError) {
+        var index = object.index + 1
+        var count = 0
+        JSONScanner.skipSpace(bytes, &index)
+        if try JSONScanner.peek(bytes, index) == UInt8(ascii: "]") {
+            index += 1
+        } else {
+            while true {
+                var choice = try JSONObjectReader(bytes, at: index, depth: 2)
+                while let key = try choice.nextKey(bytes) {
+                    let isReason = JSONObjectReader.isKey(key, "finish_reason", bytes)
+                    if try choice.skipValue(bytes).kind == .string, isReason { finished += 1 }
+                }
+                count += 1
+                index = choice.index
+                JSONScanner.skipSpace(bytes, &index)
+                if try JSONScanner.peek(bytes, index) == UInt8(ascii: ",") {
+                    index += 1
+                    continue
+                }
+                try JSONScanner.expect(UInt8(ascii: "]"), bytes, &index)
+                break
+            }
+        }
+        choices = count
+        object.index = index
+    }
+}
+
+extension Usage {
+    /// Reads a `usage` object of the OpenAI family. Counts that are missing, negative or absurd count as zero.
+    init(openAI bytes: Span<UInt8>, at start: Int) throws(JSONSyntaxError) {
+        self.init(input: 0, output: 0)
+        var object = try JSONObjectReader(bytes, at: start)
+        while let key = try object.nextKey(bytes) {
+            let at = object.index
+            let value = try object.skipValue(bytes)
+            func named(_ name: StaticString) -> Bool { JSONObjectReader.isKey(key, name, bytes) }
+            func count() -> Int { max(0, min(JSONScanner.integer(bytes, value.range) ?? 0, 1 << 40)) }
+            if value.kind == .number {
+                if named("prompt_tokens") { input = count() }
+                if named("completion_tokens") { output = count() }
+                if named("prompt_cache_hit_tokens") { cachedInput = count() }
+            } else if value.kind == .object {
+                if named("prompt_tokens_details") {
+                    cachedInput = try Self.member("cached_tokens", bytes, at: at) ?? cachedInput
+                }
+                if named("completion_tokens_details") {
+                    reasoning = try Self.member("reasoning_tokens", bytes, at: at) ?? reasoning
+                }
+            }
+        }
+    }
+
+    private static func member(
+        _ name: StaticString, _ bytes: Span<UInt8>, at start: Int
+    ) throws(JSONSyntaxError) -> Int? {
+        var object = try JSONObjectReader(bytes, at: start)
+        var found: Int?
+        while let key = try object.nextKey(bytes) {
+            let value = try object.skipValue(bytes)
+            if value.kind == .number, JSONObjectReader.isKey(key, name, bytes) {
+                found = JSONScanner.integer(bytes, value.range).map { max(0, min($0, 1 << 40)) }
+            }
+        }
+        return found
+    }
+}

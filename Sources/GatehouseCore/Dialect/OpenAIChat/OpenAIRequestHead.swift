@@ -1,0 +1,229 @@
+package import NIOCore
+
+/// What the gateway must know of a request in OpenAI's format, with the places of what it may have to change.
+///
+/// The whole body is checked on the way; nothing of it is copied but the model's name.
+package struct OpenAIRequestHead: Sendable, Equatable {
+    package var model: String
+    package var stream: Bool
+    /// Whether the caller wants the usage of a stream (`stream_options.include_usage`).
+    package var wantsUsage: Bool
+    /// `max_completion_tokens`, else `max_tokens`.
+    package var maxTokens: Int?
+    package var hasTools: Bool
+
+    /// The quoted value of `model`.
+    var modelRange: Range<Int>
+    /// The value of `stream`.
+    var streamRange: Range<Int>?
+    var streamOptions: StreamOptions
+
+    /// What `stream_options` is, and where.
+    enum StreamOptions: Sendable, Equatable {
+        case absent
+        case null(Range<Int>)
+        /// `bodyStart` is behind the opening brace; `includeUsage` the value of that member.
+        case object(bodyStart: Int, isEmpty: Bool, includeUsage: Range<Int>?)
+    }
+}
+
+extension OpenAIRequestHead {
+    /// Checks a body and reads its head.
+    ///
+    /// - Throws: `GatehouseError` with `invalid_json`, `json_too_deep`, `missing_field` or `invalid_value`; its `param`
+    ///   names the field.
+    package init(scanning body: ByteBuffer, operation: Operation) throws(GatehouseError) {
+        let bytes = body.readableBytesUInt8Span
+        if let offset = UTF8Check.firstInvalid(bytes) { throw Self.error(JSONSyntaxError(.invalidUTF8, at: offset)) }
+        do throws(Scan.Problem) {
+            var scan = try Scan(bytes, operation: operation)
+            self = try scan.head(bytes)
+        } catch {
+            switch error {
+            case .syntax(let error): throw Self.error(error)
+            case .field(let error): throw error
+            }
+        }
+    }
+
+    /// The edits that turn the caller's body into the one for the target.
+    ///
+    /// - Parameters:
+    ///   - model: The model's name as the target knows it.
+    ///   - askForUsage: Whether a stream's usage shall be asked for although the caller did not.
+    package func splice(model target: String, askForUsage: Bool) -> JSONSplice {
+        var splice = JSONSplice()
+        if target != model { splice.replace(modelRange, with: JSONText.quoted(target)) }
+        guard askForUsage, stream, !wantsUsage, let streamRange else { return splice }
+        switch streamOptions {
+        case .absent:
+            let end = streamRange.upperBound
+            splice.replace(end..<end, with: Array(#","stream_options":{"include_usage":true}"#.utf8))
+        case .null(let range):
+            splice.replace(range, with: Array(#"{"include_usage":true}"#.utf8))
+        case .object(_, _, .some(let range)):
+            splice.replace(range, with: Array("true".utf8))
+        case .object(let start, let isEmpty, nil):
+            splice.replace(start..<start, with: Array((#""include_usage":true"# + (isEmpty ? "" : ",")).utf8))
+        }
+        return splice
+    }
+
+    private static func error(_ error: JSONSyntaxError) -> GatehouseError {
+        GatehouseError(error.kind == .tooDeep ? .jsonTooDeep : .invalidJSON, JSONText.explain(error))
+    }
+}
+
+/// Reads the members of the body one after the other.
+private struct Scan {
+    enum Problem: Error {
+        case syntax(JSONSyntaxError)
+        case field(GatehouseError)
+    }
+
+    let operation: Operation
+    private var object: JSONObjectReader
+    private var model: (name: String, range: Range<Int>)?
+    private var stream = false
+    private var streamRange: Range<Int>?
+    private var options = OpenAIRequestHead.StreamOptions.absent
+    private var wantsUsage = false
+    private var maxTokens: Int?
+    private var maxCompletionTokens: Int?
+    private var hasTools = false
+    private var hasInput = false
+
+    init(_ bytes: Span<UInt8>, operation: Operation) throws(Problem) {
+        self.operation = operation
+        do {
+            object = try JSONObjectReader(bytes, at: 0, uniqueKeys: true)
+        } catch {
+            throw .syntax(error)
+        }
+    }
+
+    mutating func head(_ bytes: Span<UInt8>) throws(Problem) -> OpenAIRequestHead {
+        while let key = try read({ object throws(JSONSyntaxError) in try object.nextKey(bytes) }) {
+            try member(key, bytes)
+        }
+        try read { object throws(JSONSyntaxError) in try object.expectEnd(bytes) }
+        guard let model else {
+            throw .field(GatehouseError(.missingField, "The field model is missing.", param: "model"))
+        }
+        guard hasInput else {
+            let name = operation == .chatCompletions ? "messages" : "prompt"
+            throw .field(GatehouseError(.missingField, "The field \(name) is missing.", param: name))
+        }
+        return OpenAIRequestHead(
+            model: model.name, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
+            hasTools: hasTools, modelRange: model.range, streamRange: streamRange, streamOptions: options)
+    }
+
+    private mutating func read<Result>(
+        _ body: (inout JSONObjectReader) throws(JSONSyntaxError) -> Result
+    ) throws(Problem) -> Result {
+        do { return try body(&object) } catch { throw .syntax(error) }
+    }
+
+    private mutating func member(_ key: JSONStringRange, _ bytes: Span<UInt8>) throws(Problem) {
+        if JSONObjectReader.isKey(key, "stream_options", bytes) { return try streamOptions(bytes) }
+        let value = try read { object throws(JSONSyntaxError) in try object.skipValue(bytes) }
+        func named(_ name: StaticString) -> Bool { JSONObjectReader.isKey(key, name, bytes) }
+        if named("model") {
+            model = (try modelName(value, bytes), value.range)
+        } else if named("stream") {
+            stream = try bool(value, bytes, "stream")
+            streamRange = value.range
+        } else if named("messages"), operation == .chatCompletions {
+            guard value.kind == .array, !isEmptyArray(value.range, bytes) else {
+                throw invalid("messages", "must be an array with at least one message")
+            }
+            hasInput = true
+        } else if named("prompt"), operation == .completions {
+            guard value.kind == .string || value.kind == .array else {
+                throw invalid("prompt", "must be a string or an array")
+            }
+            hasInput = true
+        } else if named("max_tokens") {
+            maxTokens = try count(value, bytes, "max_tokens", 1...Self.largestTokenCount)
+        } else if named("max_completion_tokens") {
+            maxCompletionTokens = try count(value, bytes, "max_completion_tokens", 1...Self.largestTokenCount)
+        } else if named("n") {
+            _ = try count(value, bytes, "n", 1...128)
+        } else if named("tools") || named("functions") {
+            hasTools = value.kind == .array && !isEmptyArray(value.range, bytes)
+        }
+    }
+
+    /// Beyond any model, and far from overflow where counts are added up.
+    private static let largestTokenCount = 1 << 40
+
+    private func invalid(_ param: String, _ rule: String) -> Problem {
+        .field(GatehouseError(.invalidValue, "The field \(param) \(rule).", param: param))
+    }
+
+    private func modelName(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) throws(Problem) -> String {
+        var index = value.range.lowerBound
+        guard value.kind == .string, let range = try? JSONScanner.skipString(bytes, &index) else {
+            throw invalid("model", "must be a string")
+        }
+        let name = JSONScanner.string(bytes, range)
+        guard !name.isEmpty, name.utf8.count <= 256, name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
+        else { throw invalid("model", "must have 1 to 256 bytes and neither blanks nor control characters") }
+        return name
+    }
+
+    private func bool(
+        _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>, _ name: String
+    ) throws(Problem) -> Bool {
+        switch value.kind {
+        case .bool: return bytes[value.range.lowerBound] == UInt8(ascii: "t")
+        case .null: return false
+        default: throw invalid(name, "must be true or false")
+        }
+    }
+
+    private func count(
+        _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>, _ name: String, _ bounds: ClosedRange<Int>
+    ) throws(Problem) -> Int? {
+        if value.kind == .null { return nil }
+        guard value.kind == .number, let number = JSONScanner.integer(bytes, value.range), bounds.contains(number) else {
+            throw invalid(name, "must be a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
+        }
+        return number
+    }
+
+    private func isEmptyArray(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        var index = range.lowerBound + 1
+        JSONScanner.skipSpace(bytes, &index)
+        return index < range.upperBound && bytes[index] == UInt8(ascii: "]")
+    }
+
+    private mutating func streamOptions(_ bytes: Span<UInt8>) throws(Problem) {
+        let value = try read { object throws(JSONSyntaxError) in try object.skipValue(bytes) }
+        switch value.kind {
+        case .null: options = .null(value.range)
+        case .object:
+            do { try readStreamOptions(value.range, bytes) } catch { throw .syntax(error) }
+            if case .object(_, _, .some(let range)) = options {
+                let literal = bytes[range.lowerBound]
+                guard literal == UInt8(ascii: "t") || literal == UInt8(ascii: "f") else {
+                    throw invalid("stream_options/include_usage", "must be true or false")
+                }
+                wantsUsage = literal == UInt8(ascii: "t")
+            }
+        default: throw invalid("stream_options", "must be an object")
+        }
+    }
+
+    private mutating func readStreamOptions(_ range: Range<Int>, _ bytes: Span<UInt8>) throws(JSONSyntaxError) {
+        var inner = try JSONObjectReader(bytes, at: range.lowerBound)
+        var includeUsage: Range<Int>?
+        while let key = try inner.nextKey(bytes) {
+            let isUsage = JSONObjectReader.isKey(key, "include_usage", bytes)
+            let value = try inner.skipValue(bytes)
+            if isUsage { includeUsage = value.range }
+        }
+        options = .object(bodyStart: inner.bodyStart, isEmpty: inner.count == 0, includeUsage: includeUsage)
+    }
+}

@@ -1,0 +1,199 @@
+/// Why a text is not JSON that this gateway takes, and where.
+package struct JSONSyntaxError: Error, Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        case unexpectedEnd, unexpectedByte, controlCharacter, invalidEscape, loneSurrogate, invalidNumber, invalidUTF8
+        case tooDeep, duplicateKey, tooManyMembers, trailingBytes, notAnObject
+    }
+
+    package var kind: Kind
+    /// The byte at which reading stopped, from 0.
+    package var offset: Int
+
+    package init(_ kind: Kind, at offset: Int) {
+        self.kind = kind
+        self.offset = offset
+    }
+}
+
+/// What a JSON value is, told by its first byte.
+package enum JSONKind: Sendable, Equatable {
+    case object, array, string, number, bool, null
+}
+
+/// Walks over JSON text (RFC 8259) and checks it, without making values of it.
+///
+/// The caller keeps the bytes and the index, so that nothing is copied or allocated. Nesting is counted, not recursed:
+/// no text can exhaust the stack. Stricter than the RFC where two parsers could disagree: lone surrogates, numbers that
+/// overflow a double and numbers of more than 512 bytes are refused, and so are repeated keys when `keys` is given.
+package enum JSONScanner {
+    /// The deepest nesting taken, the outermost value counting as 1.
+    package static let maximumDepth = 64
+
+    /// Steps over white space.
+    @inline(__always)
+    package static func skipSpace(_ bytes: Span<UInt8>, _ index: inout Int) {
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x20, 0x0A, 0x0D, 0x09: index += 1
+            default: return
+            }
+        }
+    }
+
+    /// The byte at `index`, or the error that there is none.
+    @inline(__always)
+    package static func peek(_ bytes: Span<UInt8>, _ index: Int) throws(JSONSyntaxError) -> UInt8 {
+        guard index < bytes.count else { throw JSONSyntaxError(.unexpectedEnd, at: index) }
+        return bytes[index]
+    }
+
+    @inline(__always)
+    package static func expect(
+        _ byte: UInt8, _ bytes: Span<UInt8>, _ index: inout Int
+    ) throws(JSONSyntaxError) {
+        guard try peek(bytes, index) == byte else { throw JSONSyntaxError(.unexpectedByte, at: index) }
+        index += 1
+    }
+
+    /// Steps over one value and checks it whole.
+    ///
+    /// - Parameters:
+    ///   - index: At the value or at white space before it; afterwards behind its last byte.
+    ///   - depth: How many containers are open around it.
+    ///   - keys: When given, repeated keys within one object are refused.
+    @discardableResult
+    package static func skipValue(
+        _ bytes: Span<UInt8>, _ index: inout Int, depth: Int = 0, keys: inout JSONKeyTracker?
+    ) throws(JSONSyntaxError) -> JSONKind {
+        skipSpace(bytes, &index)
+        let kind = try kind(of: peek(bytes, index), at: index)
+        var open = Containers(depth: depth)
+        while true {
+            if try openOrSkip(bytes, &index, &open, &keys) { continue }
+            if try !closeOrAdvance(bytes, &index, &open, &keys) { return kind }
+        }
+    }
+
+    /// Steps over one value without looking for repeated keys.
+    @discardableResult
+    package static func skipValue(
+        _ bytes: Span<UInt8>, _ index: inout Int, depth: Int = 0
+    ) throws(JSONSyntaxError) -> JSONKind {
+        var keys: JSONKeyTracker?
+        return try skipValue(bytes, &index, depth: depth, keys: &keys)
+    }
+
+    private static func kind(of byte: UInt8, at index: Int) throws(JSONSyntaxError) -> JSONKind {
+        switch byte {
+        case UInt8(ascii: "{"): .object
+        case UInt8(ascii: "["): .array
+        case UInt8(ascii: "\""): .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): .bool
+        case UInt8(ascii: "n"): .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): .number
+        default: throw JSONSyntaxError(.unexpectedByte, at: index)
+        }
+    }
+
+    /// Which containers are open, a bit each: 1 is an object.
+    private struct Containers {
+        var kinds: UInt64 = 0
+        var count = 0
+        let outer: Int
+
+        init(depth: Int) { outer = depth }
+
+        var inObject: Bool { kinds & 1 == 1 }
+
+        mutating func push(object: Bool, at index: Int) throws(JSONSyntaxError) {
+            guard count + outer < JSONScanner.maximumDepth else { throw JSONSyntaxError(.tooDeep, at: index) }
+            kinds = kinds << 1 | (object ? 1 : 0)
+            count += 1
+        }
+
+        mutating func pop() {
+            kinds >>= 1
+            count -= 1
+        }
+    }
+
+    /// At a value: opens a container that has members (true), or steps over the whole value (false).
+    private static func openOrSkip(
+        _ bytes: Span<UInt8>, _ index: inout Int, _ open: inout Containers, _ keys: inout JSONKeyTracker?
+    ) throws(JSONSyntaxError) -> Bool {
+        skipSpace(bytes, &index)
+        switch try peek(bytes, index) {
+        case UInt8(ascii: "{"):
+            try open.push(object: true, at: index)
+            index += 1
+            keys?.enterObject()
+            skipSpace(bytes, &index)
+            if try peek(bytes, index) == UInt8(ascii: "}") {
+                index += 1
+                open.pop()
+                keys?.leaveObject()
+                return false
+            }
+            try skipKey(bytes, &index, &keys)
+            return true
+        case UInt8(ascii: "["):
+            try open.push(object: false, at: index)
+            index += 1
+            skipSpace(bytes, &index)
+            if try peek(bytes, index) == UInt8(ascii: "]") {
+                index += 1
+                open.pop()
+                return false
+            }
+            return true
+        case UInt8(ascii: "\""): _ = try skipString(bytes, &index)
+        case UInt8(ascii: "t"): try skipLiteral("true", bytes, &index)
+        case UInt8(ascii: "f"): try skipLiteral("false", bytes, &index)
+        case UInt8(ascii: "n"): try skipLiteral("null", bytes, &index)
+        default: try skipNumber(bytes, &index)
+        }
+        return false
+    }
+
+    /// Behind a value: closes what ends here; true when another value follows, false when the outermost has ended.
+    private static func closeOrAdvance(
+        _ bytes: Span<UInt8>, _ index: inout Int, _ open: inout Containers, _ keys: inout JSONKeyTracker?
+    ) throws(JSONSyntaxError) -> Bool {
+        while open.count > 0 {
+            skipSpace(bytes, &index)
+            let byte = try peek(bytes, index)
+            if byte == UInt8(ascii: ",") {
+                index += 1
+                if open.inObject {
+                    skipSpace(bytes, &index)
+                    try skipKey(bytes, &index, &keys)
+                }
+                return true
+            }
+            guard byte == (open.inObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+                throw JSONSyntaxError(.unexpectedByte, at: index)
+            }
+            index += 1
+            if open.inObject { keys?.leaveObject() }
+            open.pop()
+        }
+        return false
+    }
+
+    private static func skipKey(
+        _ bytes: Span<UInt8>, _ index: inout Int, _ keys: inout JSONKeyTracker?
+    ) throws(JSONSyntaxError) {
+        let key = try skipString(bytes, &index)
+        if keys != nil { try keys?.add(key, in: bytes) }
+        skipSpace(bytes, &index)
+        try expect(UInt8(ascii: ":"), bytes, &index)
+    }
+
+    private static func skipLiteral(
+        _ literal: StaticString, _ bytes: Span<UInt8>, _ index: inout Int
+    ) throws(JSONSyntaxError) {
+        for offset in 0..<literal.utf8CodeUnitCount {
+            try expect(literal.utf8Start[offset], bytes, &index)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package import GatehouseCore
+package import NIOCore
+
+/// Where a call's answer goes; confined to the call's event loop.
+package protocol CallDownstream: AnyObject {
+    /// Sends a whole response.
+    func respond(_ head: CallResponseHead, body: ByteBuffer)
+    /// Sends the head of a stream.
+    func beginStream(_ head: CallResponseHead)
+    /// Adds bytes of a stream; they may wait for `flush()`.
+    func write(_ bytes: ByteBuffer)
+    func flush()
+    /// Ends a stream as its framing says.
+    func endStream()
+}
+
+/// What the head of a response must say.
+package struct CallResponseHead: Sendable {
+    package var status: Int
+    package var requestID: String
+    /// The name of the target that answered, when there was one.
+    package var provider: String?
+    /// The model's name there.
+    package var model: String?
+    package var attempts: Int
+    package var retryAfter: Int?
+}
+
+/// A request whose head and body are complete, from a caller who is known.
+package struct CallRequest: Sendable {
+    package var id: String
+    package var operation: Operation
+    package var principal: Principal
+    package var snapshot: RoutingSnapshot
+    package var body: ByteBuffer
+    /// When its head came.
+    package var start: NIODeadline
+
+    package init(
+        id: String, operation: Operation, principal: Principal, snapshot: RoutingSnapshot, body: ByteBuffer,
+        start: NIODeadline
+    ) {
+        self.id = id
+        self.operation = operation
+        self.principal = principal
+        self.snapshot = snapshot
+        self.body = body
+        self.start = start
+    }
+}

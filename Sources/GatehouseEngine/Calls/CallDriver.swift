@@ -1,0 +1,221 @@
+package import GatehouseCore
+package import NIOCore
+
+/// Runs one call on its connection's event loop: decodes and routes it, starts the upstream, feeds what comes back to the
+/// `CallMachine` and performs its actions, and settles. Confined to that loop.
+package final class CallDriver: UpstreamReply {
+    private let request: CallRequest
+    private let eventLoop: any EventLoop
+    private let observer: any CallObserver
+    private var downstream: (any CallDownstream)?
+    private var machine: CallMachine?
+    private var attempt: (any UpstreamAttempt)?
+    private var record: CallRecord
+    /// The downstream takes bytes. Kept because it may say so before the attempt is there.
+    private var isWritable = true
+
+    /// - Parameter observer: Told once, when the call is settled.
+    package init(
+        _ request: CallRequest, on eventLoop: any EventLoop, downstream: any CallDownstream, observer: any CallObserver
+    ) {
+        self.request = request
+        self.eventLoop = eventLoop
+        self.downstream = downstream
+        self.observer = observer
+        record = CallRecord(id: request.id, operation: request.operation, key: request.principal.name)
+        record.bytesIn = request.body.readableBytes
+    }
+
+    /// Seconds since 1970 on the wall clock, for `created`.
+    package func start(now: Int) {
+        do throws(GatehouseError) {
+            try dispatch(now: now)
+        } catch {
+            record.outcome = .failed(error.code, nil)
+            respond(error)
+            settle()
+        }
+    }
+
+    private func dispatch(now: Int) throws(GatehouseError) {
+        let head = try OpenAIRequestHead(scanning: request.body, operation: request.operation)
+        record.model = head.model
+        record.isStream = head.stream
+        let route = try request.snapshot.route(head.model)
+        guard request.principal.mayUse(model: head.model) else {
+            throw GatehouseError(.modelNotAllowed, "This key may not use this model.", param: "model")
+        }
+        record.provider = route.entry.name
+        record.upstreamModel = route.model
+        let payload = try payload(head, route)
+        machine = CallMachine(
+            CallMachine.Plan(
+                operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
+                lane: route.entry.upstream.lane, upstreamKind: route.entry.kind, terminator: route.entry.terminator,
+                answerID: (request.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + request.id,
+                answerModel: head.model, created: now))
+        record.attempts = 1
+        attempt = route.entry.upstream.start(
+            UpstreamRequest(
+                id: request.id, operation: request.operation, model: route.model, stream: head.stream, payload: payload),
+            on: eventLoop, reply: self)
+        if !isWritable { attempt?.setReading(false) }
+    }
+
+    private func payload(_ head: OpenAIRequestHead, _ route: Route) throws(GatehouseError) -> UpstreamRequest.Payload {
+        switch route.entry.upstream.lane {
+        case .openAIBytes:
+            let splice = head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions)
+            return .bytes(splice.applied(to: request.body))
+        case .events:
+            let canonical = try OpenAIRequestDecoder.decode(
+                request.body, head: head, operation: request.operation, model: route.model)
+            try route.entry.validate(canonical)
+            return .canonical(canonical)
+        }
+    }
+
+    // MARK: From the downstream
+
+    /// The caller's connection takes bytes, or not for now.
+    package func downstreamWritable(_ writable: Bool) {
+        guard isWritable != writable else { return }
+        isWritable = writable
+        attempt?.setReading(writable)
+    }
+
+    /// The caller has gone.
+    package func clientGone() {
+        downstream = nil
+        perform { $0.clientGone() }
+    }
+
+    /// This gateway ends the call.
+    package func abort(_ error: GatehouseError) {
+        perform { $0.abort(error) }
+    }
+
+    // MARK: From the upstream
+
+    package func received(head: UpstreamHead) {
+        record.upstreamRequestID = head.requestID
+        perform { $0.received(head: head) }
+    }
+
+    package func received(bytes: ByteBuffer) {
+        perform { $0.received(bytes: bytes) }
+    }
+
+    package func received(event: CanonicalEvent) {
+        perform { $0.received(event: event) }
+    }
+
+    package func receivedBatchEnd() {
+        downstream?.flush()
+    }
+
+    package func receivedEnd() {
+        attempt = nil
+        perform { $0.receivedEnd() }
+    }
+
+    package func failed(_ failure: Failure) {
+        attempt = nil
+        perform { $0.failed(failure) }
+    }
+
+    // MARK: Actions
+
+    private func perform(_ input: (inout CallMachine) -> CallMachine.Action) {
+        guard let action = decide(input) else { return }
+        switch action {
+        case .wait: return
+        case .begin(let pieces):
+            begin()
+            write(pieces)
+            downstream?.flush()
+            return
+        case .relay(let pieces): return write(pieces)
+        case .respond(let body):
+            record.status = 200
+            markFirstByte()
+            record.bytesOut = body.readableBytes
+            downstream?.respond(head(200), body: body)
+        case .finish(let pieces, let begins):
+            if begins { begin() }
+            write(pieces)
+            downstream?.endStream()
+        case .fail(let error): respond(error)
+        case .breakOff(let pieces, let error):
+            write(pieces)
+            write(.one(OpenAIErrorBody.event(error)))
+            downstream?.endStream()
+        case .stop:
+            if record.status == 0 { record.status = 499 }
+        }
+        settle()
+    }
+
+    /// Lets the machine decide; `nil` when there is none or the call is over.
+    private func decide(_ input: (inout CallMachine) -> CallMachine.Action) -> CallMachine.Action? {
+        guard var machine = machine.take(), !machine.isOver else { return nil }
+        let action = input(&machine)
+        self.machine = machine
+        return action
+    }
+
+    private func begin() {
+        record.status = 200
+        markFirstByte()
+        downstream?.beginStream(head(200))
+    }
+
+    private func write(_ pieces: Pieces) {
+        switch pieces {
+        case .none: break
+        case .one(let piece): write(piece)
+        case .many(let list): for piece in list { write(piece) }
+        }
+    }
+
+    private func write(_ piece: ByteBuffer) {
+        record.bytesOut += piece.readableBytes
+        downstream?.write(piece)
+    }
+
+    private func respond(_ error: GatehouseError) {
+        record.status = error.code.status
+        markFirstByte()
+        let body = OpenAIErrorBody.render(error)
+        record.bytesOut = body.readableBytes
+        var head = head(error.code.status)
+        head.retryAfter = error.retryAfter
+        downstream?.respond(head, body: body)
+    }
+
+    private func head(_ status: Int) -> CallResponseHead {
+        CallResponseHead(
+            status: status, requestID: request.id, provider: record.provider.isEmpty ? nil : record.provider,
+            model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts)
+    }
+
+    private func markFirstByte() {
+        record.timeToFirstByte = NIODeadline.now() - request.start
+    }
+
+    /// The last phase: it runs once, however the call ended.
+    private func settle() {
+        if let attempt {
+            self.attempt = nil
+            if case .completed = machine?.outcome { attempt.finish() } else { attempt.cancel() }
+        }
+        if let machine {
+            record.outcome = machine.outcome ?? .clientGone
+            record.usage = machine.usage
+            record.cost = machine.cost
+        }
+        record.duration = NIODeadline.now() - request.start
+        downstream = nil
+        observer.settled(record)
+    }
+}

@@ -1,0 +1,45 @@
+package import GatehouseCore
+
+/// One provider or agent that calls can be sent to, under the name the configuration gave it.
+package struct UpstreamEntry: Sendable {
+    /// The first half of `provider/model`.
+    package let name: String
+    package let upstream: any Upstream
+    package let kind: GatehouseError.UpstreamKind
+    /// How a stream of it says that it is whole.
+    package let terminator: OpenAIByteStream.Terminator
+    /// Whether the usage of a stream can be asked for.
+    package let takesStreamOptions: Bool
+    /// Whether the bare name, without a model, is a model name: the target then takes its own default.
+    package let hasDefaultModel: Bool
+    /// The models it is known to have, without the provider's name; for the list that clients ask for.
+    package let models: [String]
+    /// Whether only the models above exist.
+    package let isClosed: Bool
+    /// What must hold of a request before it is started; throws what the caller is told.
+    package let validate: @Sendable (CanonicalRequest) throws(GatehouseError) -> Void
+
+    package init(
+        name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind,
+        terminator: OpenAIByteStream.Terminator = .done, takesStreamOptions: Bool = true, hasDefaultModel: Bool = false,
+        models: [String] = [], isClosed: Bool = false,
+        validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in }
+    ) {
+        self.name = name
+        self.upstream = upstream
+        self.kind = kind
+        self.terminator = terminator
+        self.takesStreamOptions = takesStreamOptions
+        self.hasDefaultModel = hasDefaultModel
+        self.models = models
+        self.isClosed = isClosed
+        self.validate = validate
+    }
+}
+
+/// Where a call goes: an upstream and the model's name there.
+package struct Route: Sendable {
+    package let entry: UpstreamEntry
+    /// Empty for the target's default.
+    package let model: String
+}

@@ -1,0 +1,160 @@
+import GatehouseCore
+import NIOCore
+import NIOHTTP1
+
+/// One request to a provider and the response to it. Confined to its event loop.
+final class HTTPAttempt: UpstreamAttempt {
+    private enum Phase {
+        case connecting, waiting, receiving, draining, over
+    }
+
+    private let pool: HTTPLoopPool
+    private let head: HTTPRequestHead
+    private let body: ByteBuffer
+    private let timeouts: HTTPTimeouts
+    private var reply: (any UpstreamReply)?
+    private var connection: HTTPConnection?
+    private var phase = Phase.connecting
+    private var isReading = true
+    private let startTick: Int
+    private var lastTick: Int
+
+    init(
+        pool: HTTPLoopPool, head: HTTPRequestHead, body: ByteBuffer, timeouts: HTTPTimeouts, reply: any UpstreamReply
+    ) {
+        self.pool = pool
+        self.head = head
+        self.body = body
+        self.timeouts = timeouts
+        self.reply = reply
+        startTick = pool.tick
+        lastTick = pool.tick
+    }
+
+    var isOver: Bool { phase == .over }
+
+    // MARK: UpstreamAttempt
+
+    func cancel() {
+        guard phase != .over else { return }
+        over()
+        connection?.close()
+        connection = nil
+    }
+
+    func finish() {
+        switch phase {
+        case .receiving:
+            reply = nil
+            phase = .draining
+            lastTick = pool.tick
+            connection?.drain()
+            connection = nil
+            over()
+        case .over: break
+        default: cancel()
+        }
+    }
+
+    func setReading(_ reading: Bool) {
+        guard phase != .over, isReading != reading else { return }
+        isReading = reading
+        lastTick = pool.tick
+        connection?.setReading(reading)
+    }
+
+    // MARK: From the pool
+
+    func connected(_ connection: HTTPConnection) {
+        guard phase == .connecting else { return pool.release(connection) }
+        phase = .waiting
+        lastTick = pool.tick
+        self.connection = connection
+        connection.send(head, body, for: self)
+    }
+
+    /// Looks whether a deadline has passed.
+    func check(tick: Int) {
+        switch phase {
+        case .connecting: break  // The connector has its own deadline.
+        case .waiting: if isPast(timeouts.firstByte, since: lastTick, tick) { return timedOut(.firstByte) }
+        case .receiving: if isReading, isPast(timeouts.idle, since: lastTick, tick) { return timedOut(.idle) }
+        case .draining, .over: return
+        }
+        if isPast(timeouts.total, since: startTick, tick) { timedOut(.total) }
+    }
+
+    private func isPast(_ limit: TimeAmount, since start: Int, _ tick: Int) -> Bool {
+        Int64(tick - start) * (1_000_000_000 / Int64(HTTPLoopPool.ticksPerSecond)) > limit.nanoseconds
+    }
+
+    private func timedOut(_ which: Failure.Phase) {
+        connection?.close()
+        connection = nil
+        fail(Failure(.timeout(which)))
+    }
+
+    // MARK: From the connection
+
+    func connectionReceived(_ head: HTTPResponseHead) {
+        guard phase == .waiting else { return }
+        phase = .receiving
+        lastTick = pool.tick
+        if let coding = head.headers.first(name: "content-encoding"), coding.lowercased() != "identity" {
+            connection?.close()
+            connection = nil
+            return fail(Failure(.protocol, detail: "content-encoding was not asked for"))
+        }
+        reply?.received(head: UpstreamHead(head))
+    }
+
+    func connectionReceived(_ bytes: ByteBuffer) {
+        guard phase == .receiving else { return }
+        lastTick = pool.tick
+        reply?.received(bytes: bytes)
+    }
+
+    func connectionReadComplete() {
+        guard phase == .receiving else { return }
+        reply?.receivedBatchEnd()
+    }
+
+    func connectionReceivedEnd() {
+        guard phase == .receiving else { return }
+        let listener = reply
+        connection = nil
+        over()
+        listener?.receivedEnd()
+    }
+
+    func connectionFailed(_ failure: Failure) {
+        guard phase != .over else { return }
+        connection = nil
+        // What was unreachable before the first byte broke off after it.
+        fail(phase == .receiving && failure.kind == .unreachable ? Failure(.truncated, detail: failure.detail) : failure)
+    }
+
+    private func fail(_ failure: Failure) {
+        guard phase != .over else { return }
+        let listener = reply
+        over()
+        listener?.failed(failure)
+    }
+
+    private func over() {
+        phase = .over
+        reply = nil
+        pool.ended(self)
+    }
+}
+
+extension UpstreamHead {
+    init(_ head: HTTPResponseHead) {
+        let type = head.headers.first(name: "content-type") ?? ""
+        let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        self.init(
+            status: Int(head.status.code), contentType: bare, retryAfter: head.headers.first(name: "retry-after"),
+            retryAfterMilliseconds: head.headers.first(name: "retry-after-ms"),
+            requestID: head.headers.first(name: "x-request-id").map { String($0.prefix(128)) })
+    }
+}

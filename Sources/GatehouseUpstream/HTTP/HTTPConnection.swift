@@ -1,0 +1,244 @@
+import GatehouseCore
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import NIOTLS
+
+/// One connection to a provider: writes a request, hands the response to the attempt that owns it, and goes back to the
+/// pool. Confined to its channel's event loop.
+final class HTTPConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private enum State {
+        case connecting
+        case idle
+        case busy
+        /// The listener has left; the rest of the response is thrown away so that the connection can serve again.
+        case draining(bytesLeft: Int)
+        case closed
+    }
+
+    /// How much of an unwanted rest is read before closing is cheaper.
+    private static let maximumDrain = 64 << 10
+    private static let smallRequest = 32 << 10
+
+    private var state = State.connecting
+    private var context: ChannelHandlerContext?
+    private let pool: HTTPLoopPool
+    private var attempt: HTTPAttempt?
+    private var ready: ConnectionWaiter?
+    private var requestWritten = false
+    private var keepAlive = true
+    private let usesTLS: Bool
+    private var problem: Failure?
+    /// Where it stands among the pool's connections.
+    var slot = -1
+    /// The pool's tick at which it became idle.
+    var idleSince = 0
+    /// Ticks after which the server said it would close it.
+    var idleLimit: Int?
+
+    init(pool: HTTPLoopPool, usesTLS: Bool, ready: ConnectionWaiter) {
+        self.pool = pool
+        self.usesTLS = usesTLS
+        self.ready = ready
+    }
+
+    // MARK: For the pool and the attempt
+
+    var isUsable: Bool {
+        if case .idle = state { true } else { false }
+    }
+
+    /// Writes a request whose response goes to `attempt`.
+    func send(_ head: HTTPRequestHead, _ body: ByteBuffer, for attempt: HTTPAttempt) {
+        guard let context, isUsable else {
+            pool.eventLoop.assumeIsolated().execute { attempt.connectionFailed(Failure(.unreachable)) }
+            return
+        }
+        state = .busy
+        self.attempt = attempt
+        keepAlive = true
+        problem = nil
+        // A small request fits the socket's buffer: only a large one needs to be told when it is out.
+        requestWritten = body.readableBytes <= Self.smallRequest
+        var written: EventLoopPromise<Void>?
+        if !requestWritten {
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenSuccess { self.requestWritten = true }
+            written = promise
+        }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    func setReading(_ reading: Bool) {
+        guard let channel = context?.channel else { return }
+        try? channel.syncOptions?.setOption(.autoRead, value: reading)
+        if reading { channel.read() }
+    }
+
+    /// Lets the response end on its own, if that does not take much.
+    func drain() {
+        guard case .busy = state else { return }
+        attempt = nil
+        setReading(true)
+        state = .draining(bytesLeft: Self.maximumDrain)
+    }
+
+    /// Closes at once.
+    func close() {
+        attempt = nil
+        context?.close(promise: nil)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive, !usesTLS { becomeReady() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !usesTLS { becomeReady() }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if usesTLS, case .handshakeCompleted = event as? TLSUserEvent { becomeReady() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func becomeReady() {
+        guard case .connecting = state else { return }
+        state = .idle
+        let waiter = ready
+        ready = nil
+        waiter?.complete(.success(self))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): received(head)
+        case .body(let bytes): received(bytes)
+        case .end: receivedEnd(context)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        attempt?.connectionReadComplete()
+    }
+
+    private func received(_ head: HTTPResponseHead) {
+        keepAlive = head.isKeepAlive
+        idleLimit = KeepAliveHeader.ticks(head.headers)
+        attempt?.connectionReceived(head)
+    }
+
+    private func received(_ bytes: ByteBuffer) {
+        if case .draining(let left) = state {
+            let rest = left - bytes.readableBytes
+            if rest < 0 { return close() }
+            state = .draining(bytesLeft: rest)
+            return
+        }
+        attempt?.connectionReceived(bytes)
+    }
+
+    private func receivedEnd(_ context: ChannelHandlerContext) {
+        let listener = attempt
+        attempt = nil
+        // A server that answers before it has read the request leaves the connection in an unknown state.
+        let reusable = keepAlive && requestWritten && context.channel.isActive
+        state = reusable ? .idle : .closed
+        listener?.connectionReceivedEnd()
+        if reusable, case .idle = state, attempt == nil {
+            pool.release(self)
+        } else if !reusable {
+            context.close(promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        lost(problem ?? Failure(.unreachable, detail: "connection closed"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        problem = problem ?? FailureOfError.classify(error)
+        context.close(promise: nil)
+    }
+
+    private func lost(_ failure: Failure) {
+        if case .closed = state, attempt == nil, ready == nil { return pool.forget(self) }
+        state = .closed
+        pool.forget(self)
+        let waiter = ready
+        ready = nil
+        waiter?.complete(.failure(failure))
+        let listener = attempt
+        attempt = nil
+        listener?.connectionFailed(failure)
+    }
+}
+
+/// Waits for a connection, once. Confined to an event loop, unlike a promise, so that it may hand over what is not
+/// `Sendable`.
+final class ConnectionWaiter {
+    private var handler: ((Result<HTTPConnection, Failure>) -> Void)?
+
+    init(_ handler: @escaping (Result<HTTPConnection, Failure>) -> Void) {
+        self.handler = handler
+    }
+
+    var isWaiting: Bool { handler != nil }
+
+    /// The first result counts; a connection that comes too late is closed.
+    func complete(_ result: Result<HTTPConnection, Failure>) {
+        guard let handler else {
+            if case .success(let connection) = result { connection.close() }
+            return
+        }
+        self.handler = nil
+        handler(result)
+    }
+}
+
+/// Makes failures of what NIO throws.
+enum FailureOfError {
+    static func classify(_ error: any Error) -> Failure {
+        switch error {
+        case let failure as Failure: failure
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: Failure(.tls, detail: "\(error)")
+        case is HTTPParserError, is NIOHTTPDecoderError: Failure(.protocol, detail: "\(error)")
+        case let error as ChannelError:
+            if case .connectTimeout = error {
+                Failure(.timeout(.connect), detail: "\(error)")
+            } else {
+                Failure(.unreachable, detail: "\(error)")
+            }
+        default: Failure(.unreachable, detail: String("\(error)".prefix(300)))
+        }
+    }
+}
+
+/// Reads `Keep-Alive: timeout=N`.
+enum KeepAliveHeader {
+    /// Ticks after which to stop using the connection: a second less than the server says.
+    static func ticks(_ headers: HTTPHeaders) -> Int? {
+        guard let value = headers.first(name: "keep-alive") else { return nil }
+        for part in value.split(separator: ",") {
+            let pair = part.filter { $0 != " " }.split(separator: "=")
+            if pair.count == 2, pair[0].lowercased() == "timeout", let seconds = Int(pair[1]), seconds >= 0 {
+                return max(0, min(seconds, 3600) - 1) * HTTPLoopPool.ticksPerSecond
+            }
+        }
+        return nil
+    }
+}

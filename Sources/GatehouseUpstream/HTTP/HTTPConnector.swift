@@ -1,0 +1,125 @@
+import GatehouseCore
+package import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOPosix
+package import NIOSSL
+
+/// The one door to the outside: every connection to a provider is opened here, to the host that the configuration names
+/// and to no other, verified when it is TLS, through the proxy of this host when there is one.
+package final class HTTPConnector: Sendable {
+    let origin: HTTPOrigin
+    private let tls: NIOSSLContext?
+    private let proxy: HTTPProxy?
+    private let timeout: TimeAmount
+
+    /// - Parameters:
+    ///   - tls: Made once by `makeTLSContext()` and shared; unused for plain HTTP.
+    ///   - timeout: To a connection that is ready, TLS included.
+    package init(origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount) {
+        self.origin = origin
+        self.tls = origin.isTLS ? tls : nil
+        // Plain HTTP is for this machine and for networks that the operator vouches for: it needs no tunnel.
+        self.proxy = origin.isTLS ? proxy.flatMap { $0.applies(to: origin) ? $0 : nil } : nil
+        self.timeout = timeout
+    }
+
+    /// TLS 1.2 or newer, the system's roots, full verification of chain and name.
+    package static func makeTLSContext(additionalRoots: [String] = []) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification = .fullVerification
+        configuration.additionalTrustRoots = additionalRoots.map { .file($0) }
+        configuration.applicationProtocols = ["http/1.1"]
+        return try NIOSSLContext(configuration: configuration)
+    }
+
+    /// Opens a connection on the pool's loop and tells `waiter`. Addresses are tried as RFC 8305 says.
+    func connect(pool: HTTPLoopPool, _ waiter: ConnectionWaiter) {
+        let setUp = NIOLoopBound(SetUp(connector: self, pool: pool, ready: waiter), eventLoop: pool.eventLoop)
+        let bootstrap = ClientBootstrap(group: pool.eventLoop)
+            .connectTimeout(timeout)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.init(rawValue: TCPOption.keepIdle)), value: 15)
+            .channelOption(.tcpOption(.init(rawValue: TCPOption.keepInterval)), value: 5)
+            .channelOption(.tcpOption(.init(rawValue: TCPOption.keepCount)), value: 3)
+            .channelOption(.tcpOption(.init(rawValue: TCPOption.userTimeout)), value: 30_000)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try setUp.value.add(to: channel) }
+            }
+        let (host, port) = proxy.map { ($0.host, $0.port) } ?? (origin.host, origin.port)
+        let connected = bootstrap.connect(host: host, port: port)
+        connected.assumeIsolated().whenFailure { waiter.complete(.failure(Self.failure($0))) }
+        pool.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+            guard waiter.isWaiting else { return }
+            waiter.complete(.failure(Failure(.timeout(.connect))))
+            connected.whenSuccess { $0.close(promise: nil) }
+        }
+    }
+
+    private static func failure(_ error: any Error) -> Failure {
+        guard let error = error as? NIOConnectionError else { return FailureOfError.classify(error) }
+        let timedOut = error.connectionErrors.contains {
+            if case .connectTimeout? = $0.error as? ChannelError { true } else { false }
+        }
+        return Failure(timedOut ? .timeout(.connect) : .unreachable, detail: String("\(error)".prefix(300)))
+    }
+
+    /// Linux's numbers (`netinet/tcp.h`); NIO names only some.
+    private enum TCPOption {
+        static let keepIdle: CInt = 4
+        static let keepInterval: CInt = 5
+        static let keepCount: CInt = 6
+        static let userTimeout: CInt = 18
+    }
+
+    /// Fills the pipeline of a new connection.
+    private struct SetUp {
+        let connector: HTTPConnector
+        let pool: HTTPLoopPool
+        let ready: ConnectionWaiter
+
+        func add(to channel: any Channel) throws {
+            guard let proxy = connector.proxy else { return try addHTTP(to: channel) }
+            let tunnel = channel.eventLoop.makePromise(of: Void.self)
+            var headers = HTTPHeaders([("host", "\(connector.origin.host):\(connector.origin.port)")])
+            if let authorization = proxy.authorization { headers.add(name: "proxy-authorization", value: authorization) }
+            let encoder = HTTPRequestEncoder()
+            let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
+            let connect = NIOHTTP1ProxyConnectHandler(
+                targetHost: connector.origin.host, targetPort: connector.origin.port, headers: headers,
+                deadline: .now() + connector.timeout, promise: tunnel)
+            try channel.pipeline.syncOperations.addHandlers([encoder, decoder, connect])
+            let pipeline = channel.pipeline.syncOperations
+            tunnel.futureResult.assumeIsolated().whenComplete { result in
+                switch result {
+                case .failure(let error):
+                    ready.complete(.failure(Failure(.unreachable, detail: "proxy: \(error)")))
+                    channel.close(promise: nil)
+                case .success:
+                    pipeline.removeHandler(decoder, promise: nil)
+                    pipeline.removeHandler(encoder, promise: nil)
+                    do {
+                        try addHTTP(to: channel)
+                    } catch {
+                        ready.complete(.failure(FailureOfError.classify(error)))
+                        channel.close(promise: nil)
+                    }
+                }
+            }
+        }
+
+        private func addHTTP(to channel: any Channel) throws {
+            let pipeline = channel.pipeline.syncOperations
+            if let tls = connector.tls {
+                let name = connector.origin.host
+                // Server names must not be addresses (RFC 6066 §3).
+                let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+                try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name))
+            }
+            try pipeline.addHandler(HTTPRequestEncoder())
+            try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
+            try pipeline.addHandler(HTTPConnection(pool: pool, usesTLS: connector.tls != nil, ready: ready))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import GatehouseCore
+import NIOCore
+
+/// The connections of one event loop to one origin. Confined to that loop, so that it needs no lock and a call never
+/// changes threads.
+///
+/// Deadlines are looked at ten times a second instead of being scheduled for each request: a timer per request costs
+/// more than all else here.
+final class HTTPLoopPool {
+    static let ticksPerSecond = 10
+    /// Ticks a connection may rest before it is closed; below the usual limits of servers (60 s and more).
+    private static let idleTicks = 50 * ticksPerSecond
+    private static let maximumIdle = 256
+
+    let eventLoop: any EventLoop
+    private let connector: HTTPConnector
+    private var idle: [HTTPConnection] = []
+    private var attempts: [ObjectIdentifier: HTTPAttempt] = [:]
+    private var isTicking = false
+    /// Grows by one each tick.
+    private(set) var tick = 0
+
+    init(eventLoop: any EventLoop, connector: HTTPConnector) {
+        self.eventLoop = eventLoop
+        self.connector = connector
+    }
+
+    /// Finds or makes a connection for `attempt`.
+    func start(_ attempt: HTTPAttempt) {
+        attempts[ObjectIdentifier(attempt)] = attempt
+        startTicking()
+        guard let connection = popIdle() else { return connect(attempt) }
+        guard tick - connection.idleSince > 1 else { return attempt.connected(connection) }
+        // It rested: its end may be among the events that the loop has yet to handle. Behind them it is known.
+        eventLoop.assumeIsolated().execute { [self] in
+            guard !attempt.isOver else { return release(connection) }
+            if connection.isUsable {
+                attempt.connected(connection)
+            } else {
+                restart(attempt)
+            }
+        }
+    }
+
+    private func restart(_ attempt: HTTPAttempt) {
+        if let other = popIdle() {
+            attempt.connected(other)
+        } else {
+            connect(attempt)
+        }
+    }
+
+    private func popIdle() -> HTTPConnection? {
+        while let connection = idle.popLast() {
+            connection.slot = -1
+            if connection.isUsable { return connection }
+        }
+        return nil
+    }
+
+    private func connect(_ attempt: HTTPAttempt) {
+        connector.connect(
+            pool: self,
+            ConnectionWaiter { result in
+                switch result {
+                case .success(let connection) where attempt.isOver: self.release(connection)
+                case .success(let connection): attempt.connected(connection)
+                case .failure(let failure): attempt.connectionFailed(failure)
+                }
+            })
+    }
+
+    /// Takes a connection back.
+    func release(_ connection: HTTPConnection) {
+        guard connection.isUsable, idle.count < Self.maximumIdle else { return connection.close() }
+        connection.idleSince = tick
+        connection.slot = idle.count
+        idle.append(connection)
+        startTicking()
+    }
+
+    /// A connection has closed.
+    func forget(_ connection: HTTPConnection) {
+        let slot = connection.slot
+        guard idle.indices.contains(slot), idle[slot] === connection else { return }
+        idle.remove(at: slot)
+        for index in slot..<idle.count { idle[index].slot = index }
+        connection.slot = -1
+    }
+
+    func ended(_ attempt: HTTPAttempt) {
+        attempts.removeValue(forKey: ObjectIdentifier(attempt))
+    }
+
+    /// Closes what rests; for a reload that drops the provider.
+    func closeIdle() {
+        let resting = idle
+        idle = []
+        for connection in resting { connection.close() }
+    }
+
+    private func startTicking() {
+        guard !isTicking else { return }
+        isTicking = true
+        scheduleTick()
+    }
+
+    private func scheduleTick() {
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(1000 / Self.ticksPerSecond))) { self.onTick() }
+    }
+
+    private func onTick() {
+        tick &+= 1
+        for attempt in Array(attempts.values) { attempt.check(tick: tick) }
+        for connection in idle where tick - connection.idleSince >= min(Self.idleTicks, connection.idleLimit ?? .max) {
+            connection.close()
+        }
+        isTicking = !attempts.isEmpty || !idle.isEmpty
+        if isTicking { scheduleTick() }
+    }
+}
