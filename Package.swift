@@ -90,5 +90,20 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "GatehouseStoreTests",
+            dependencies: ["GatehouseCore", "GatehouseStore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "GatehouseEngineTests",
+            dependencies: ["GatehouseCore", "GatehouseEngine", nioCore, logging, metrics],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "GatehouseCommandTests",
+            dependencies: ["GatehouseCore", "GatehouseEngine", "GatehouseStore", "gatehouse"],
+            swiftSettings: strict
+        ),
     ]
 )

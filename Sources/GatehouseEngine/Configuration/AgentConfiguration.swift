@@ -22,6 +22,8 @@ package struct AgentConfiguration: Sendable, Equatable {
     package var environment: [Variable] = []
     /// The HOME that the agent sees, with its login in it; `nil` gives it that of the gateway.
     package var home: String?
+    /// Logins to change between.
+    package var accounts: [String] = []
     package var timeouts = Timeouts()
 
     package init(name: String, kind: String) {
@@ -70,4 +72,9 @@ package struct AgentConfiguration: Sendable, Equatable {
 
         package init() {}
     }
+}
+
+extension AgentConfiguration {
+    /// The kind of an agent that this gateway knows nothing about.
+    package static let customKind = "custom"
 }

@@ -1,0 +1,259 @@
+import GatehouseCore
+
+/// Writes the typed tree as a document again, every setting with its effective value.
+package struct ConfigurationDocument {
+    private let tree: GatehouseConfiguration
+
+    package init(_ tree: GatehouseConfiguration) {
+        self.tree = tree
+    }
+
+    /// YAML that reads back as the same configuration, but for the secrets: those are `<redacted>`.
+    package var yaml: String {
+        var text = ""
+        YAMLText.write(node, indent: 0, to: &text)
+        return text
+    }
+
+    package var node: ConfigurationNode {
+        .map([
+            ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
+            ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
+            ("logging", logging), ("telemetry", telemetry),
+            ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
+            ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
+        ])
+    }
+
+    // MARK: Sections
+
+    private var server: ConfigurationNode {
+        let server = tree.server
+        return .map([
+            ("host", .text(server.host)), ("port", .number(server.port)),
+            ("trustedProxies", .texts(server.trustedProxies)),
+            ("cors", .map([("origins", .texts(server.cors.origins))])),
+            ("tls", .map([("certificate", .text(server.tls.certificate)), ("key", .text(server.tls.key))])),
+            ("allowPlaintext", .flag(server.allowPlaintext)),
+            (
+                "limits",
+                .map([
+                    ("body", .size(server.limits.body)), ("headers", .size(server.limits.headers)),
+                    ("headerFields", .number(server.limits.headerFields)), ("uri", .size(server.limits.uri)),
+                    ("connections", .number(server.limits.connections)),
+                ])
+            ),
+            (
+                "timeouts",
+                .map([
+                    ("header", .duration(server.timeouts.header)), ("body", .duration(server.timeouts.body)),
+                    ("idle", .duration(server.timeouts.idle)),
+                ])
+            ),
+            ("workers", server.workers.map(ConfigurationNode.number) ?? .null),
+            ("drain", .duration(server.drain)),
+        ])
+    }
+
+    private var files: ConfigurationNode {
+        .map([
+            ("url", .text(tree.files.url)), ("maxSize", .size(tree.files.maxSize)),
+            ("extensions", .texts(tree.files.extensions)), ("ttl", .duration(tree.files.ttl)),
+            ("quota", .size(tree.files.quota)),
+        ])
+    }
+
+    private var cache: ConfigurationNode {
+        .map([("enabled", .flag(tree.cache.enabled)), ("ttl", .duration(tree.cache.ttl))])
+    }
+
+    private var logging: ConfigurationNode {
+        .map([
+            ("level", .text(tree.logging.level.rawValue)), ("format", .text(tree.logging.format.rawValue)),
+            ("file", .text(tree.logging.file)), ("maxSize", .size(tree.logging.maxSize)),
+            ("keep", .number(tree.logging.keep)),
+        ])
+    }
+
+    private var telemetry: ConfigurationNode {
+        .map([("metrics", .flag(tree.telemetry.metrics)), ("otlp", .text(tree.telemetry.otlp))])
+    }
+
+    // MARK: Items
+
+    private func provider(_ provider: ProviderConfiguration) -> ConfigurationNode {
+        .map([
+            ("name", .text(provider.name)), ("kind", .text(provider.kind)), ("baseURL", .text(provider.baseURL)),
+            ("allowPlaintext", .flag(provider.allowPlaintext)),
+            (
+                "keys",
+                .list(provider.keys.map { .map([("name", .text($0.name)), ("value", .text($0.value.description))]) })
+            ),
+            (
+                "timeouts",
+                .map([
+                    ("connect", .duration(provider.timeouts.connect)),
+                    ("firstByte", .duration(provider.timeouts.firstByte)),
+                    ("idle", .duration(provider.timeouts.idle)), ("total", .duration(provider.timeouts.total)),
+                ])
+            ),
+            ("onDisconnect", .text(provider.onDisconnect.rawValue)), ("models", .texts(provider.models)),
+            ("headers", .map(provider.headers.map { ($0.name, .text($0.value.description)) })),
+        ])
+    }
+
+    private func agent(_ agent: AgentConfiguration) -> ConfigurationNode {
+        .map([
+            ("name", .text(agent.name)), ("kind", .text(agent.kind)), ("command", .texts(agent.command)),
+            ("prompt", .text(agent.prompt.rawValue)), ("output", .text(agent.output)),
+            ("sandbox", .text(agent.sandbox.rawValue)), ("concurrency", .number(agent.concurrency)),
+            ("model", .text(agent.model)),
+            ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
+            ("home", .text(agent.home)), ("accounts", .texts(agent.accounts)),
+            (
+                "timeouts",
+                .map([
+                    ("start", .duration(agent.timeouts.start)),
+                    ("firstOutput", .duration(agent.timeouts.firstOutput)),
+                    ("idle", .duration(agent.timeouts.idle)), ("total", .duration(agent.timeouts.total)),
+                    ("grace", .duration(agent.timeouts.grace)),
+                ])
+            ),
+        ])
+    }
+
+    private func alias(_ alias: ModelAliasConfiguration) -> ConfigurationNode {
+        .map([
+            ("name", .text(alias.name)), ("strategy", .text(alias.strategy.rawValue)),
+            ("targets", .list(alias.targets.map(target))), ("fallbacks", .list(alias.fallbacks.map(target))),
+            ("retries", .number(alias.retries)),
+        ])
+    }
+
+    private func target(_ target: ModelAliasConfiguration.Target) -> ConfigurationNode {
+        let upstream =
+            switch target.upstream {
+            case .provider(let name): ("provider", ConfigurationNode.text(name))
+            case .agent(let name): ("agent", ConfigurationNode.text(name))
+            }
+        return .map([
+            upstream, ("model", .text(target.model.isEmpty ? nil : target.model)), ("weight", .number(target.weight)),
+        ])
+    }
+
+    private func key(_ key: KeyConfiguration) -> ConfigurationNode {
+        var pairs: [(String, ConfigurationNode)] = [
+            ("name", .text(key.name)), ("value", .text(key.value.description)), ("role", .text(key.role.rawValue)),
+            ("models", .texts(key.models)),
+        ]
+        if let limit = key.rateLimit {
+            let requests = limit.requests.map { ("requests", ConfigurationNode.text($0.text)) }
+            let tokens = limit.tokens.map { ("tokens", ConfigurationNode.text($0.text)) }
+            pairs.append(("rateLimit", .map([requests, tokens].compactMap { $0 })))
+        }
+        if let budget = key.budget {
+            let fields: [(String, ConfigurationNode)] = [
+                ("amount", .text(budget.amount)), ("currency", .text(budget.currency)),
+                ("period", .text(budget.period.rawValue)),
+            ]
+            pairs.append(("budget", .map(fields)))
+        }
+        return .map(pairs)
+    }
+}
+
+extension ConfigurationNode {
+    fileprivate static let null = ConfigurationNode(.null)
+
+    fileprivate static func text(_ text: String?) -> ConfigurationNode {
+        text.map { .text($0, origin: .unknown) } ?? .null
+    }
+
+    fileprivate static func texts(_ texts: [String]) -> ConfigurationNode {
+        .list(texts.map { .text($0, origin: .unknown) })
+    }
+
+    fileprivate static func number(_ number: Int) -> ConfigurationNode { .text("\(number)", origin: .unknown) }
+    fileprivate static func flag(_ flag: Bool) -> ConfigurationNode { .text("\(flag)", origin: .unknown) }
+    fileprivate static func size(_ bytes: Int) -> ConfigurationNode { .text(SizeText.write(bytes), origin: .unknown) }
+
+    fileprivate static func duration(_ duration: Duration) -> ConfigurationNode {
+        .text(DurationText.write(duration), origin: .unknown)
+    }
+}
+
+/// Block YAML for documents of our own making, a few levels deep.
+private enum YAMLText {
+    static func write(_ node: ConfigurationNode, indent: Int, to text: inout String) {
+        switch node.content {
+        case .null, .scalar: text += inline(node) + "\n"
+        case .map(let entries):
+            for entry in entries { write(entry, indent: indent, first: false, to: &text) }
+        case .list(let items):
+            let pad = String(repeating: " ", count: indent)
+            for item in items {
+                guard case .map(let entries) = item.content else {
+                    text += "\(pad)- \(inline(item))\n"
+                    continue
+                }
+                text += "\(pad)- "
+                for (index, entry) in entries.enumerated() {
+                    write(entry, indent: indent + 2, first: index == 0, to: &text)
+                }
+            }
+        }
+    }
+
+    /// `first` stands behind the dash of its list already.
+    private static func write(_ entry: ConfigurationNode.Entry, indent: Int, first: Bool, to text: inout String) {
+        text += (first ? "" : String(repeating: " ", count: indent)) + scalar(entry.key) + ":"
+        switch entry.value.content {
+        case .map(let entries) where !entries.isEmpty:
+            text += "\n"
+            write(entry.value, indent: indent + 2, to: &text)
+        case .list(let items) where items.contains { if case .map = $0.content { true } else { false } }:
+            text += "\n"
+            write(entry.value, indent: indent + 2, to: &text)
+        default: text += " \(inline(entry.value))\n"
+        }
+    }
+
+    private static func inline(_ node: ConfigurationNode) -> String {
+        switch node.content {
+        case .null: "null"
+        case .scalar(let value): scalar(value.text)
+        case .map: "{}"
+        case .list(let items): "[" + items.map(inline).joined(separator: ", ") + "]"
+        }
+    }
+
+    /// Plain where nobody can take it for anything else, else in double quotes. A `${` is kept from being read as a
+    /// variable.
+    private static func scalar(_ value: String) -> String {
+        let isNull = ["null", "Null", "NULL"].contains(value)
+        if !isNull, value == "<redacted>" || isPlain(value) { return value }
+        var out = "\""
+        for unit in value.replacing("${", with: "$${").unicodeScalars {
+            switch unit {
+            case "\"", "\\": out += "\\\(unit)"
+            case _ where unit.value < 0x20 || unit.value == 0x7F:
+                let digits = String(unit.value, radix: 16)
+                out += "\\x" + (digits.utf8.count == 1 ? "0" : "") + digits
+            default: out.unicodeScalars.append(unit)
+            }
+        }
+        return out + "\""
+    }
+
+    private static func isPlain(_ value: String) -> Bool {
+        guard let first = value.utf8.first, let last = value.utf8.last else { return false }
+        return value.utf8.allSatisfy(isPlainByte) && !":-".utf8.contains(first) && last != UInt8(ascii: ":")
+    }
+
+    private static func isPlainByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "/._-:".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import GatehouseCore
+
+extension ConfigurationReader {
+    // MARK: providers
+
+    func provider(_ section: ConfigurationSection) -> ProviderConfiguration? {
+        let name = section.require("name", .name)
+        let kind = kind(section, name, among: catalog.providerKinds, "provider")
+        var provider = ProviderConfiguration(name: name ?? "", kind: kind ?? "")
+        section.read("baseURL", .baseURL, into: &provider.baseURL)
+        section.read("allowPlaintext", .flag, into: &provider.allowPlaintext)
+        provider.keys = section.items("keys", "a credential with name and value", providerKey)
+        section.section("timeouts") { timeouts in
+            timeouts.read("connect", .duration(), into: &provider.timeouts.connect)
+            timeouts.read("firstByte", .duration(), into: &provider.timeouts.firstByte)
+            timeouts.read("idle", .duration(), into: &provider.timeouts.idle)
+            timeouts.read("total", .duration(), into: &provider.timeouts.total)
+        }
+        section.read("onDisconnect", .word, into: &provider.onDisconnect)
+        section.readList("models", .model, into: &provider.models)
+        for (name, value) in section.readTable("headers", .headerValue) {
+            provider.headers.append(.init(name: name, value: value))
+        }
+        return name == nil || kind == nil ? nil : provider
+    }
+
+    private func providerKey(_ section: ConfigurationSection) -> ProviderConfiguration.Key? {
+        var name = ProviderConfiguration.defaultKeyName
+        section.read("name", .name, into: &name)
+        let value = section.require("value", .secret)
+        return value.map { .init(name: name, value: $0) }
+    }
+
+    // MARK: agents
+
+    func agent(_ section: ConfigurationSection) -> AgentConfiguration? {
+        let name = section.require("name", .name)
+        let kind = kind(section, name, among: catalog.agentKinds + [AgentConfiguration.customKind], "agent")
+        var agent = AgentConfiguration(name: name ?? "", kind: kind ?? "")
+        section.readList("command", .text("a path, or an argument"), into: &agent.command)
+        section.read("prompt", .word, into: &agent.prompt)
+        section.read("output", .name, into: &agent.output)
+        section.read("sandbox", .word, into: &agent.sandbox)
+        section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
+        section.read("model", .model, into: &agent.model)
+        for (name, value) in section.readTable("environment", .variable) {
+            agent.environment.append(.init(name: name, value: value))
+        }
+        section.read("home", .absolutePath, into: &agent.home)
+        section.readList("accounts", .text("an account"), into: &agent.accounts)
+        section.section("timeouts") { timeouts in
+            timeouts.read("start", .duration(), into: &agent.timeouts.start)
+            timeouts.read("firstOutput", .duration(), into: &agent.timeouts.firstOutput)
+            timeouts.read("idle", .duration(), into: &agent.timeouts.idle)
+            timeouts.read("total", .duration(), into: &agent.timeouts.total)
+            timeouts.read("grace", .duration(), into: &agent.timeouts.grace)
+        }
+        return name == nil || kind == nil ? nil : agent
+    }
+
+    /// What is not said is the name, when that is a kind as well.
+    private func kind(
+        _ section: ConfigurationSection, _ name: String?, among kinds: [String], _ what: String
+    ) -> String? {
+        var kind: String?
+        section.read("kind", .text("one of \(kinds.joined(separator: ", "))"), into: &kind)
+        guard let chosen = kind ?? name, kinds.contains(chosen) else {
+            if let kind {
+                let nearest = NearestName.to(kind, among: kinds).map { "did you mean \"\($0)\"?" }
+                let hint = nearest ?? "known are \(kinds.joined(separator: ", "))"
+                section.report("kind", "is not a known kind of \(what); \(hint)")
+            } else if !section.has("kind"), name != nil {
+                section.report("kind", "is missing; it must be one of \(kinds.joined(separator: ", "))")
+            }
+            return nil
+        }
+        return chosen
+    }
+
+    // MARK: models and keys
+
+    func alias(_ section: ConfigurationSection) -> ModelAliasConfiguration? {
+        let name = section.require("name", .model)
+        var alias = ModelAliasConfiguration(name: name ?? "")
+        section.read("strategy", .word, into: &alias.strategy)
+        alias.targets = section.items("targets", "a target with provider or agent, and model", target)
+        alias.fallbacks = section.items("fallbacks", "a target with provider or agent, and model", target)
+        section.read("retries", .integer(0...10), into: &alias.retries)
+        if !section.has("targets") {
+            section.report("targets", "is missing; an alias needs a target with provider or agent, and model")
+        }
+        return name == nil ? nil : alias
+    }
+
+    private func target(_ section: ConfigurationSection) -> ModelAliasConfiguration.Target? {
+        var provider: String?
+        var agent: String?
+        var model: String?
+        section.read("provider", .name, into: &provider)
+        section.read("agent", .name, into: &agent)
+        section.read("model", .model, into: &model)
+        var weight = 1
+        section.read("weight", .integer(1...1000), into: &weight)
+        let upstream: ModelAliasConfiguration.Upstream
+        switch (provider, agent) {
+        case (let name?, nil): upstream = .provider(name)
+        case (nil, let name?): upstream = .agent(name)
+        default:
+            if section.has("provider") == section.has("agent") {
+                section.report("provider", "either provider or agent must be set, not both")
+            }
+            return nil
+        }
+        if provider != nil, model == nil {
+            section.report("model", "is missing; it must be the name that the provider knows the model by")
+            return nil
+        }
+        var target = ModelAliasConfiguration.Target(upstream: upstream, model: model ?? "")
+        target.weight = weight
+        return target
+    }
+
+    func key(_ section: ConfigurationSection) -> KeyConfiguration? {
+        let name = section.require("name", .name)
+        let value = section.require("value", .secret)
+        var key = KeyConfiguration(name: name ?? "", value: value ?? Secret(""))
+        section.read("role", .word, into: &key.role)
+        section.readList("models", .model, into: &key.models)
+        section.section("rateLimit") { limit in
+            var rates = KeyConfiguration.RateLimit()
+            limit.read("requests", .rate, into: &rates.requests)
+            limit.read("tokens", .rate, into: &rates.tokens)
+            if rates != .init() { key.rateLimit = rates }
+        }
+        section.section("budget") { section in
+            guard section.isPresent || journal.isListingKeys else { return }
+            var budget = KeyConfiguration.Budget(amount: section.require("amount", .decimal) ?? "")
+            section.read("currency", .currency, into: &budget.currency)
+            section.read("period", .word, into: &budget.period)
+            key.budget = budget
+        }
+        return name == nil || value == nil ? nil : key
+    }
+}

@@ -1,0 +1,66 @@
+/// Refuses what the contract knows and this version does not do yet: an operator must not believe that a budget or a
+/// sandbox is at work when it is not.
+struct ConfigurationSupport {
+    let tree: GatehouseConfiguration
+    let journal: ConfigurationJournal
+
+    func run() {
+        checkSections()
+        for (index, provider) in tree.providers.enumerated() {
+            let path = "providers[\(index)]"
+            if provider.keys.count > 1 {
+                refuse("\(path).keys", "more than one key", "keep one")
+            }
+            if provider.onDisconnect == .drain {
+                refuse("\(path).onDisconnect", "\"drain\"", "use cancel")
+            }
+        }
+        for (index, agent) in tree.agents.enumerated() {
+            let path = "agents[\(index)]"
+            if agent.sandbox != .off {
+                refuse("\(path).sandbox", "\"\(agent.sandbox.rawValue)\"", "use off, which leaves process limits only")
+            }
+            if !agent.accounts.isEmpty { refuse("\(path).accounts", "changing accounts", "leave it empty and set home") }
+        }
+        for (index, alias) in tree.models.enumerated() { check(alias, "models[\(index)]") }
+        for (index, key) in tree.keys.enumerated() {
+            if key.rateLimit != nil { refuse("keys[\(index)].rateLimit", "a rate limit", "leave it out") }
+            if key.budget != nil { refuse("keys[\(index)].budget", "a budget", "leave it out") }
+        }
+    }
+
+    private func checkSections() {
+        let defaults = GatehouseConfiguration()
+        if !tree.server.trustedProxies.isEmpty {
+            refuse("server.trustedProxies", "trusting forwarding headers", "leave it empty")
+        }
+        if !tree.server.cors.origins.isEmpty {
+            refuse("server.cors.origins", "calls from web pages of other origins", "leave it empty")
+        }
+        if tree.storage != defaults.storage {
+            refuse("storage.url", "\"\(tree.storage.url)\"", "leave it at \(defaults.storage.url)")
+        }
+        if tree.shared != defaults.shared {
+            refuse("shared.url", "\"\(tree.shared.url)\"", "leave it at \(defaults.shared.url)")
+        }
+        if tree.files != defaults.files { refuse("files", "keeping files", "leave it out") }
+        if tree.cache.enabled { refuse("cache.enabled", "a cache of answers", "leave it at false") }
+        if tree.telemetry.otlp != nil { refuse("telemetry.otlp", "sending traces", "leave it at null") }
+    }
+
+    private func check(_ alias: ModelAliasConfiguration, _ path: String) {
+        if alias.targets.count > 1 { refuse("\(path).targets", "more than one target", "keep one") }
+        if alias.targets.contains(where: { $0.weight != 1 }) {
+            refuse("\(path).targets", "a weight other than 1", "leave it out")
+        }
+        if alias.strategy != .weighted {
+            refuse("\(path).strategy", "\"\(alias.strategy.rawValue)\"", "use weighted")
+        }
+        if !alias.fallbacks.isEmpty { refuse("\(path).fallbacks", "a fallback", "leave it out") }
+        if alias.retries != 0 { refuse("\(path).retries", "a retry", "leave it at 0") }
+    }
+
+    private func refuse(_ path: String, _ what: String, _ instead: String) {
+        journal.report(path, "\(what) is not supported by this version yet; \(instead)")
+    }
+}

@@ -1,0 +1,187 @@
+import GatehouseCore
+
+/// What is wrong between settings that are each right, and what would be unsafe.
+struct ConfigurationValidation {
+    let tree: GatehouseConfiguration
+    let catalog: ConfigurationCatalog
+    let journal: ConfigurationJournal
+
+    /// The provider of the built-in models.
+    static let builtInProvider = "gatehouse"
+    /// The name of the key in the data directory.
+    static let adminKeyName = "admin"
+
+    func run() {
+        checkListener()
+        checkOrigins()
+        checkUpstreamNames()
+        for (index, provider) in tree.providers.enumerated() { check(provider, "providers[\(index)]") }
+        for (index, agent) in tree.agents.enumerated() { check(agent, "agents[\(index)]") }
+        checkAliases()
+        checkKeys()
+        ConfigurationSupport(tree: tree, journal: journal).run()
+    }
+
+    // MARK: server
+
+    private func checkListener() {
+        let tls = tree.server.tls
+        switch (tls.certificate, tls.key) {
+        case (_?, nil): journal.report("server.tls.key", "is missing; a certificate needs its private key")
+        case (nil, _?): journal.report("server.tls.certificate", "is missing; a private key needs its certificate")
+        case (nil, nil):
+            if !NetworkAddress.isLoopback(tree.server.host), !tree.server.allowPlaintext {
+                journal.report(
+                    "server.host",
+                    "\"\(tree.server.host)\" can be reached from other machines and keys would travel readable; set "
+                        + "server.tls, or server.allowPlaintext: true behind a proxy that does TLS")
+            }
+        case (_?, _?): break
+        }
+        for (index, network) in tree.server.trustedProxies.enumerated() where !NetworkAddress.isNetwork(network) {
+            journal.report(
+                "server.trustedProxies[\(index)]", "\"\(network)\" is not an address or a network such as 10.0.0.0/8")
+        }
+    }
+
+    private func checkOrigins() {
+        for (index, origin) in tree.server.cors.origins.enumerated() {
+            let path = "server.cors.origins[\(index)]"
+            if origin.contains("*") {
+                journal.report(path, "\"\(origin)\" would let any web page call; name each origin")
+            } else if HTTPLocation(origin).map({ $0.path.isEmpty }) != true {
+                journal.report(path, "\"\(origin)\" is not an origin such as https://chat.example.com")
+            }
+        }
+    }
+
+    // MARK: providers and agents
+
+    private func checkUpstreamNames() {
+        var seen: [String: String] = [Self.builtInProvider: "the built-in models"]
+        for (index, provider) in tree.providers.enumerated() {
+            claim(provider.name, "providers[\(index)]", &seen)
+        }
+        for (index, agent) in tree.agents.enumerated() {
+            claim(agent.name, "agents[\(index)]", &seen)
+        }
+    }
+
+    private func claim(_ name: String, _ path: String, _ seen: inout [String: String]) {
+        if let other = seen[name] {
+            journal.report("\(path).name", "\"\(name)\" is the name of \(other) already")
+        } else {
+            seen[name] = path
+        }
+    }
+
+    private func check(_ provider: ProviderConfiguration, _ path: String) {
+        if let url = provider.baseURL.flatMap(HTTPLocation.init) {
+            if !url.isSecure, !NetworkAddress.isLoopback(url.host), !provider.allowPlaintext {
+                journal.report(
+                    "\(path).baseURL",
+                    "is plain HTTP to another machine and keys would travel readable; use https, or set "
+                        + "allowPlaintext: true on this provider")
+            }
+        } else if provider.baseURL == nil, catalog.providers.contains(where: { $0.kind == provider.kind && $0.needsBaseURL }) {
+            journal.report("\(path).baseURL", "is missing; the kind \"\(provider.kind)\" has none of its own")
+        }
+        refuseRepeats(provider.keys.map(\.name), "\(path).keys", ".name")
+        refuseRepeats(provider.models, "\(path).models", "")
+        for header in provider.headers where !Self.isHeaderName(header.name) {
+            journal.report("\(path).headers.\(header.name)", "is not a header name of letters, digits and '-'")
+        }
+        for header in provider.headers where Self.framingHeaders.contains(header.name.lowercased()) {
+            journal.report("\(path).headers.\(header.name)", "belongs to the connection and cannot be set")
+        }
+        if provider.timeouts.connect > provider.timeouts.total {
+            journal.report("\(path).timeouts.total", "is shorter than timeouts.connect")
+        }
+    }
+
+    private static let framingHeaders: Set<String> = [
+        "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    ]
+
+    private static func isHeaderName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= 128
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"): true
+                default: false
+                }
+            }
+    }
+
+    private func check(_ agent: AgentConfiguration, _ path: String) {
+        if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
+            journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
+        }
+        for variable in agent.environment where !Self.isVariableName(variable.name) {
+            journal.report(
+                "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
+        }
+    }
+
+    private static func isVariableName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+        return name.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+    }
+
+    // MARK: models and keys
+
+    private func checkAliases() {
+        refuseRepeats(tree.models.map(\.name), "models", ".name")
+        let upstreams = tree.providers.map(\.name) + tree.agents.map(\.name) + [Self.builtInProvider]
+        for (index, alias) in tree.models.enumerated() {
+            let path = "models[\(index)]"
+            let first = alias.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
+            if upstreams.contains(first), alias.name.contains("/") || tree.agents.contains(where: { $0.name == first }) {
+                journal.report("\(path).name", "\"\(alias.name)\" is a model of \"\(first)\" already")
+            }
+            for (position, target) in alias.targets.enumerated() { check(target, "\(path).targets[\(position)]") }
+            for (position, target) in alias.fallbacks.enumerated() { check(target, "\(path).fallbacks[\(position)]") }
+        }
+    }
+
+    private func check(_ target: ModelAliasConfiguration.Target, _ path: String) {
+        let (key, names) =
+            switch target.upstream {
+            case .provider: ("provider", tree.providers.map(\.name) + [Self.builtInProvider])
+            case .agent: ("agent", tree.agents.map(\.name))
+            }
+        let name = target.upstream.name
+        guard !names.contains(name) else { return }
+        let hint = NearestName.to(name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+        journal.report("\(path).\(key)", "\"\(name)\" is not the name of any configured \(key)\(hint)")
+    }
+
+    private func checkKeys() {
+        refuseRepeats([Self.adminKeyName] + tree.keys.map(\.name), "keys", ".name", offset: 1)
+        for (index, key) in tree.keys.enumerated() {
+            if let other = tree.keys.prefix(index).firstIndex(where: { $0.value == key.value }) {
+                journal.report("keys[\(index)].value", "is that of keys[\(other)] as well; each key needs its own")
+            }
+            for (position, pattern) in key.models.enumerated() where pattern.dropLast().contains("*") {
+                journal.report(
+                    "keys[\(index)].models[\(position)]", "\"\(pattern)\" holds a '*' that is not at its end")
+            }
+        }
+    }
+
+    /// `offset` names stand in front that the operator did not write.
+    private func refuseRepeats(_ names: [String], _ path: String, _ key: String, offset: Int = 0) {
+        for (index, name) in names.enumerated() where names.prefix(index).contains(name) {
+            let isReserved = names.prefix(offset).contains(name)
+            journal.report(
+                "\(path)[\(index - offset)]\(key)",
+                "\"\(name)\" is \(isReserved ? "taken by this gateway" : "there more than once")")
+        }
+    }
+}
