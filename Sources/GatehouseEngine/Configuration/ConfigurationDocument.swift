@@ -1,3 +1,4 @@
+import Logging
 import GatehouseCore
 
 /// Writes the typed tree as a document again, every setting with its effective value.

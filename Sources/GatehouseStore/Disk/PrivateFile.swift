@@ -4,9 +4,8 @@ import Glibc
 enum PrivateFile {
     /// The words of the system for its last error.
     static func reason(_ number: Int32 = errno) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        let text = strerror_r(number, &buffer, buffer.count)
-        return text.map { String(cString: $0) } ?? "error \(number)"
+        // glibc keeps its text for each thread; strerror_r has two signatures, by the feature macros of whoever imports it.
+        strerror(number).map { String(cString: $0) } ?? "error \(number)"
     }
 
     static func octal(_ mode: mode_t) -> String {

@@ -1,3 +1,5 @@
+package import GatehouseCore
+
 /// One configured agent.
 package struct AgentSettings: Sendable, Equatable {
     /// The name callers use in `name/model`.
@@ -14,6 +16,8 @@ package struct AgentSettings: Sendable, Equatable {
     package var home: AgentHome?
     /// Further variables of the gateway's environment that the agent may see.
     package var environmentNames: [String] = []
+    /// Variables that only this agent gets, over all others; the values may be credentials.
+    package var environment: [String: Secret] = [:]
     /// Only for `custom`.
     package var prompt = PromptDelivery.stdin
     /// Only for `custom`.

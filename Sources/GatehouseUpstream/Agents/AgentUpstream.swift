@@ -104,19 +104,3 @@ package final class AgentUpstream: Upstream {
         return (0..<2).map { _ in String(UInt64.random(in: 0 ... .max, using: &generator), radix: 16) }.joined()
     }
 }
-
-/// An attempt that failed before it began; it says so after `start` has returned.
-private final class FailedAttempt: UpstreamAttempt {
-    private let reply: NIOLoopBoundBox<(any UpstreamReply)?>
-
-    init(_ failure: Failure, on eventLoop: any EventLoop, reply: any UpstreamReply) {
-        self.reply = NIOLoopBoundBox(reply, eventLoop: eventLoop)
-        eventLoop.execute { [reply = self.reply] in
-            let listener = reply.value.take()
-            listener?.failed(failure)
-        }
-    }
-
-    func cancel() { reply.value = nil }
-    func setReading(_ reading: Bool) {}
-}

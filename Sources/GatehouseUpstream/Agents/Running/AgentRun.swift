@@ -40,6 +40,12 @@ final class AgentRun: UpstreamAttempt, Sendable {
         gate.set(open: true)
     }
 
+    /// The listener has the answer, so the run has ended or is about to by itself.
+    func finish() {
+        listener.value = nil
+        gate.set(open: true)
+    }
+
     func setReading(_ reading: Bool) {
         timers.setPaused(!reading)
         gate.set(open: reading)
