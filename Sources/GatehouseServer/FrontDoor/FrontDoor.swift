@@ -25,11 +25,18 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var body = ByteBuffer()
     }
 
+    /// How the response of a call must be framed.
+    struct Calling {
+        let keepAlive: Bool
+        /// HTTP/1.0 has no chunks: a stream ends with the connection.
+        let chunked: Bool
+    }
+
     enum State {
         case idle
         case arriving(Arriving)
         /// A data-plane call runs.
-        case calling(keepAlive: Bool)
+        case calling(Calling)
         /// Hummingbird answers.
         case passing(requestEnded: Bool)
         /// An error went out before the request had ended; the rest is thrown away until the connection closes.
@@ -51,6 +58,10 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var phaseTick = 0
     private var headHasBegun = false
     private var unwritableSince: Int?
+    /// What was written of responses and not yet handed to the channel.
+    var output = ByteBuffer()
+    /// The guard before the parser; responses of calls go out from there.
+    var wire: RawGuard?
     private var isRegistered = false
     /// The last token shown here and whose it was; a connection nearly always shows the same.
     private var lastToken: (token: Substring, snapshot: RoutingSnapshot, principal: Principal)?
@@ -75,6 +86,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         leave()
         self.context = nil
+        wire = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -167,46 +179,48 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         headHasBegun = false
         phaseTick = loop.tick
         do throws(GatehouseError) {
-            let path = try RequestCheck.path(of: head, maximumURI: services.limits.uri)
+            let fields = RequestFields(head.headers)
+            let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             guard let operation = DataPlaneRoutes.operation(path) else {
                 state = .passing(requestEnded: false)
                 return context.fireChannelRead(wrapInboundOut(.head(head)))
             }
-            try receive(head, operation, context)
+            try receive(head, fields, operation, context)
         } catch {
             reject(error, head: head)
         }
     }
 
     private func receive(
-        _ head: HTTPRequestHead, _ operation: GatehouseCore.Operation, _ context: ChannelHandlerContext
+        _ head: HTTPRequestHead, _ fields: RequestFields, _ operation: GatehouseCore.Operation,
+        _ context: ChannelHandlerContext
     ) throws(GatehouseError) {
         guard head.method == .POST else {
             throw GatehouseError(.methodNotAllowed, "This route takes POST only.")
         }
         let snapshot = services.snapshots.snapshot
-        guard let principal = principal(head, snapshot) else {
+        guard let principal = principal(fields, snapshot) else {
             throw GatehouseError(
                 .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
         }
-        if let length = head.headers.first(name: "content-length"), Int(length) ?? .max > services.limits.body {
+        if let length = fields.contentLength, Int(length) ?? .max > services.limits.body {
             throw bodyTooLarge()
         }
-        if let type = head.headers.first(name: "content-type"), !Self.isJSON(type) {
+        if let type = fields.contentType, !Self.isJSON(type) {
             throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
         }
-        let given = head.headers.first(name: "x-request-id")
-        let id = given.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
+        let id = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
         state = .arriving(
             Arriving(
                 head: head, operation: operation, principal: principal, snapshot: snapshot, id: id, start: .now()))
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
         }
     }
 
     private static func isJSON(_ type: String) -> Bool {
+        if type == "application/json" { return true }
         let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         return bare == "application/json" || bare == "text/json" || bare.hasSuffix("+json")
     }
@@ -216,8 +230,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Who shows this token. The last answer is kept: it was found in equal time and is compared with itself only.
-    private func principal(_ head: HTTPRequestHead, _ snapshot: RoutingSnapshot) -> Principal? {
-        guard let token = RequestCheck.token(of: head.headers) else { return nil }
+    private func principal(_ fields: RequestFields, _ snapshot: RoutingSnapshot) -> Principal? {
+        guard let token = fields.token else { return nil }
         if let last = lastToken, last.snapshot === snapshot, last.token == token { return last.principal }
         guard let principal = snapshot.keys.principal(forToken: token) else { return nil }
         lastToken = (token, snapshot, principal)
@@ -225,7 +239,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func begin(_ request: Arriving, _ context: ChannelHandlerContext) {
-        state = .calling(keepAlive: request.head.isKeepAlive)
+        let chunked = request.head.version == .http1_1
+        state = .calling(Calling(keepAlive: request.head.isKeepAlive && chunked, chunked: chunked))
         let driver = CallDriver(
             CallRequest(
                 id: request.id, operation: request.operation, principal: request.principal,
