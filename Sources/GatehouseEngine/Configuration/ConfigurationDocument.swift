@@ -1,4 +1,5 @@
 import GatehouseCore
+import Logging
 
 /// Writes the typed tree as a document again, every setting with its effective value.
 package struct ConfigurationDocument {
@@ -108,12 +109,11 @@ package struct ConfigurationDocument {
             ("prompt", .text(agent.prompt.rawValue)), ("output", .text(agent.output)),
             ("sandbox", .text(agent.sandbox.rawValue)), ("concurrency", .number(agent.concurrency)),
             ("model", .text(agent.model)),
-            ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
+            ("environment", .texts(agent.environment)),
             ("home", .text(agent.home)), ("accounts", .texts(agent.accounts)),
             (
                 "timeouts",
                 .map([
-                    ("start", .duration(agent.timeouts.start)),
                     ("firstOutput", .duration(agent.timeouts.firstOutput)),
                     ("idle", .duration(agent.timeouts.idle)), ("total", .duration(agent.timeouts.total)),
                     ("grace", .duration(agent.timeouts.grace)),

@@ -1,5 +1,5 @@
 /// One thing that is wrong with a configuration.
-package struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
     /// The key path, such as `providers[0].baseURL`; empty for the document as a whole.
     package var path: String
     /// What is wrong and what would be right. It quotes no secret.

@@ -43,13 +43,10 @@ extension ConfigurationReader {
         section.read("sandbox", .word, into: &agent.sandbox)
         section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
         section.read("model", .model, into: &agent.model)
-        for (name, value) in section.readTable("environment", .variable) {
-            agent.environment.append(.init(name: name, value: value))
-        }
+        section.readList("environment", .variableName, into: &agent.environment)
         section.read("home", .absolutePath, into: &agent.home)
         section.readList("accounts", .text("an account"), into: &agent.accounts)
         section.section("timeouts") { timeouts in
-            timeouts.read("start", .duration(), into: &agent.timeouts.start)
             timeouts.read("firstOutput", .duration(), into: &agent.timeouts.firstOutput)
             timeouts.read("idle", .duration(), into: &agent.timeouts.idle)
             timeouts.read("total", .duration(), into: &agent.timeouts.total)

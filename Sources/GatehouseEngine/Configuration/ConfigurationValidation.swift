@@ -118,20 +118,6 @@ struct ConfigurationValidation {
         if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
             journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
         }
-        for variable in agent.environment where !Self.isVariableName(variable.name) {
-            journal.report(
-                "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
-        }
-    }
-
-    private static func isVariableName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"): true
-            default: false
-            }
-        }
     }
 
     // MARK: models and keys

@@ -5,8 +5,8 @@ enum PrivateFile {
     /// The words of the system for its last error.
     static func reason(_ number: Int32 = errno) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
-        let text = strerror_r(number, &buffer, buffer.count)
-        return text.map { String(cString: $0) } ?? "error \(number)"
+        return strerror_r(number, &buffer, buffer.count) == 0
+            ? String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "error \(number)"
     }
 
     static func octal(_ mode: mode_t) -> String {
