@@ -8,14 +8,16 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Run the gateway until it is told to stop.",
         discussion: """
-            Without a file it listens on loopback and offers gatehouse/echo, every provider whose key is in the
-            environment and every agent found on PATH. The first start makes an admin key, prints it once and keeps it in
-            the data directory. SIGHUP reads the configuration again; SIGTERM finishes running answers and ends.
+            Without a file it listens on loopback and offers gatehouse/echo, every \
+            provider whose key is in the environment and every agent found on PATH. \
+            The first start makes an admin key, prints it once and keeps it in the \
+            data directory. SIGHUP reads the configuration again; SIGTERM finishes \
+            running answers and ends.
 
             EXAMPLES
               gatehouse serve
               gatehouse serve --port 9000
-              gatehouse serve --config /etc/gatehouse.yaml --data-dir /var/lib/gatehouse
+              gatehouse serve --config gatehouse.yaml --data-dir /var/lib/gatehouse
             """)
 
     @OptionGroup var options: ConfigurationOptions

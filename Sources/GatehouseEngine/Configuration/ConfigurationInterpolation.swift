@@ -15,8 +15,8 @@ struct ConfigurationInterpolation {
             case .success(let text): node.content = .scalar(.init(text, shown: scalar.text))
             case .failure(let problem):
                 journal.report(ConfigurationProblem(path: path, message: problem.message, origin: node.origin))
-                // Gone, or the text would be judged as well.
                 node.content = .null
+                journal.silence(path)
             }
         case .list(var items):
             for index in items.indices { apply(to: &items[index], at: "\(path)[\(index)]") }

@@ -8,8 +8,9 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Check the configuration and print what would be in force.",
         discussion: """
-            Prints YAML with every setting, defaults included; secrets are redacted. Exits with 78 and one line for each
-            problem when the gateway would refuse to start. Nothing is made or changed.
+            Prints YAML with every setting, defaults included; secrets are redacted. \
+            Exits with 78 and one line for each problem when the gateway would refuse \
+            to start. Nothing is made or changed.
 
             EXAMPLES
               gatehouse check

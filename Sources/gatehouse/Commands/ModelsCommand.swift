@@ -9,8 +9,9 @@ struct ModelsCommand: AsyncParsableCommand {
         commandName: "models",
         abstract: "List the model names that this configuration makes known.",
         discussion: """
-            A provider takes any model name behind its own, such as openai/gpt-4o, and so does an agent; those that the
-            configuration names are listed, and "provider/*" stands for the others.
+            A provider takes any model name behind its own, such as openai/gpt-4o, \
+            and so does an agent; those that the configuration names are listed, and \
+            "provider/*" stands for the others.
 
             EXAMPLES
               gatehouse models
