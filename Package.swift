@@ -84,7 +84,8 @@ let package = Package(
             name: "gatehouse",
             dependencies: [
                 "GatehouseCore", "GatehouseEngine", "GatehouseUpstream", "GatehouseStore", "GatehouseServer",
-                nioCore, nioPosix, logging, metrics, lifecycle,
+                nioCore, nioPosix, nioSSL, logging, metrics, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],

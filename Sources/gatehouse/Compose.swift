@@ -1,50 +1,96 @@
+import GatehouseCore
 import GatehouseEngine
+import GatehouseServer
 import GatehouseStore
 import GatehouseUpstream
 import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
 
-/// The composition root: the one place that knows every room.
-enum Composition {
-    static func serve(
-        configuration: GatehouseConfiguration, dataDirectory: DataDirectory, loader: ConfigurationLoader
+/// The composition root: every part is made here, once, and handed to those that need it.
+struct Composition {
+    let configuration: GatehouseConfiguration
+    let dataDirectory: String
+    let adminKey: Secret
+    let environment: [String: String]
+    let logger: Logger
+    let observer: any CallObserver
+    let renderMetrics: (@Sendable () -> ByteBuffer)?
+    let version: String
+
+    /// Runs the gateway until it is told to stop.
+    ///
+    /// - Parameters:
+    ///   - onRunning: Called with the port, once it listens.
+    ///   - onReload: Reads the configuration anew when SIGHUP comes; `nil` when it is broken and the last one stays.
+    func serve(
+        onRunning: @escaping @Sendable (Int) async -> Void,
+        onReload: @escaping @Sendable () async -> GatehouseConfiguration?
     ) async throws {
-        CommandOutput.print(ConfigurationDocument(configuration).yaml)
-    }
-
-    /// What this build and this host offer to a configuration.
-    static func catalog(variables: [String: String]) -> ConfigurationCatalog {
-        let path = variables["PATH"] ?? ""
-        return ConfigurationCatalog(
-            providers: ProviderRow.all.map { row in
-                .init(
-                    name: row.kind, kind: row.kind, environmentVariable: row.environmentVariable,
-                    needsBaseURL: row.baseURL == nil)
-            },
-            agentKinds: agents.map(\.kind),
-            agentsOnPath: {
-                agents.compactMap { agent in
-                    ExecutableSearch.find(agent.executable, path: path).map {
-                        .init(name: agent.kind, kind: agent.kind, executable: $0)
-                    }
-                }
-            })
-    }
-
-    private static let agents: [(kind: String, executable: String)] = [
-        ("gemini", "gemini"), ("claude", "claude"), ("codex", "codex"), ("copilot", "copilot"), ("agy", "agy"),
-        ("opencode", "opencode"), ("qwen", "qwen"), ("cursor-agent", "cursor-agent"), ("llm", "llm"),
-    ]
-}
-
-/// Finds executables as a shell does, except that directories which depend on where one stands are passed over.
-enum ExecutableSearch {
-    static func find(_ name: String, path: String) -> String? {
-        for directory in path.split(separator: ":") where directory.hasPrefix("/") {
-            let candidate = "\(directory)/\(name)"
-            var status = stat()
-            guard stat(candidate, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-            if access(candidate, X_OK) == 0 { return candidate }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.server.workers ?? System.coreCount)
+        let runner = AgentRunner(
+            AgentRunnerConfiguration(
+                supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
+                runsDirectory: dataDirectory + "/runs", environment: environment))
+        let factory = UpstreamFactory(
+            group: group, runner: runner, tls: try HTTPConnector.makeTLSContext(),
+            proxy: try HTTPProxy(environment: environment), version: version)
+        let snapshots = SnapshotHolder(snapshot(configuration, factory))
+        let frontDoor = FrontDoorServices(
+            limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
+            observer: observer)
+        let readiness = Readiness()
+        let server = ServerAssembly.make(
+            .init(
+                host: configuration.server.host, port: configuration.server.port,
+                tls: try configuration.server.tls.makeContext()),
+            frontDoor: frontDoor,
+            control: ControlServices(
+                readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
+                renderMetrics: renderMetrics),
+            group: group, logger: logger, onRunning: onRunning)
+        let agents = AgentService(runner: runner, hasAgents: !configuration.agents.isEmpty, logger: logger)
+        let signals = SignalService(readiness: readiness, logger: logger) {
+            guard let fresh = await onReload() else { return }
+            let old = snapshots.swap(snapshot(fresh, factory))
+            for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
-        return nil
+        try await run([agents, server], signals: signals)
+        try await group.shutdownGracefully()
+    }
+
+    private func snapshot(_ configuration: GatehouseConfiguration, _ factory: UpstreamFactory) -> RoutingSnapshot {
+        let keys =
+            configuration.keys.map { (key: $0.virtualKey, token: $0.value) }
+            + [(key: AdminKeyFile.virtualKey, token: adminKey)]
+        return RoutingSnapshot(
+            keys: MemoryKeyStore(keys), entries: factory.entries(configuration),
+            aliases: configuration.models.compactMap { alias in
+                alias.targets.first.map { .init(name: alias.name, upstream: $0.upstream.name, model: $0.model) }
+            },
+            created: time(nil))
+    }
+
+    /// Runs services until a signal stops them: new connections end at once, streams may run on for `server.drain`.
+    private func run(_ services: [any Service], signals: SignalService) async throws {
+        var settings = ServiceGroupConfiguration(services: services, logger: logger)
+        settings.maximumGracefulShutdownDuration = configuration.server.drain
+        settings.maximumCancellationDuration = .seconds(10)
+        let group = ServiceGroup(configuration: settings)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await signals.run(stopping: group) }
+            tasks.addTask {
+                do {
+                    try await group.run()
+                } catch is CancellationError {
+                    logger.warning("Streams that ran longer than server.drain were cut off")
+                }
+            }
+            // The first to end is the group; the signals have no end of their own.
+            try await tasks.next()
+            tasks.cancelAll()
+        }
     }
 }

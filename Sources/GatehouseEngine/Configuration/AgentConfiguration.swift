@@ -1,3 +1,5 @@
+package import GatehouseCore
+
 /// One command-line agent that is run as a process. An item of `agents`.
 package struct AgentConfiguration: Sendable, Equatable {
     /// The first half of the model name `agent/model`.
@@ -16,8 +18,8 @@ package struct AgentConfiguration: Sendable, Equatable {
     package var concurrency = 4
     /// The model that is asked for when a caller names only the agent; `nil` leaves it to the agent.
     package var model: String?
-    /// Variables of the gateway's environment that the agent may see, besides the few that every agent gets.
-    package var environment: [String] = []
+    /// Added to the small environment that agents get. The values may be credentials.
+    package var environment: [Variable] = []
     /// The HOME that the agent sees, with its login in it; `nil` gives it that of the gateway.
     package var home: String?
     /// Logins to change between.
@@ -27,6 +29,17 @@ package struct AgentConfiguration: Sendable, Equatable {
     package init(name: String, kind: String) {
         self.name = name
         self.kind = kind
+    }
+
+    /// A variable of an agent's environment. An entry of `agents[].environment`.
+    package struct Variable: Sendable, Equatable {
+        package var name: String
+        package var value: Secret
+
+        package init(name: String, value: Secret) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// Where a prompt goes. It is never an argument: those are seen by every user of the host.

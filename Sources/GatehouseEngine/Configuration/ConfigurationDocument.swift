@@ -1,3 +1,4 @@
+import Logging
 import GatehouseCore
 import Logging
 
@@ -109,7 +110,7 @@ package struct ConfigurationDocument {
             ("prompt", .text(agent.prompt.rawValue)), ("output", .text(agent.output)),
             ("sandbox", .text(agent.sandbox.rawValue)), ("concurrency", .number(agent.concurrency)),
             ("model", .text(agent.model)),
-            ("environment", .texts(agent.environment)),
+            ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
             ("home", .text(agent.home)), ("accounts", .texts(agent.accounts)),
             (
                 "timeouts",

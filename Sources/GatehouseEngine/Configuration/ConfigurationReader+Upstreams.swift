@@ -43,7 +43,9 @@ extension ConfigurationReader {
         section.read("sandbox", .word, into: &agent.sandbox)
         section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
         section.read("model", .model, into: &agent.model)
-        section.readList("environment", .variableName, into: &agent.environment)
+        for (name, value) in section.readTable("environment", .variable) {
+            agent.environment.append(.init(name: name, value: value))
+        }
         section.read("home", .absolutePath, into: &agent.home)
         section.readList("accounts", .text("an account"), into: &agent.accounts)
         section.section("timeouts") { timeouts in

@@ -11,7 +11,6 @@ struct ConfigurationSupport {
             if provider.keys.count > 1 {
                 refuse("\(path).keys", "more than one key", "keep one")
             }
-            if !provider.headers.isEmpty { refuse("\(path).headers", "a header of your own", "leave it out") }
             if provider.onDisconnect == .drain {
                 refuse("\(path).onDisconnect", "\"drain\"", "use cancel")
             }

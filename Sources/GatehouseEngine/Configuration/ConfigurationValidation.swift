@@ -121,6 +121,10 @@ struct ConfigurationValidation {
         if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
             journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
         }
+        for variable in agent.environment where !ConfigurationValue<String>.isVariableName(variable.name[...]) {
+            journal.report(
+                "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
+        }
     }
 
     // MARK: models and keys

@@ -88,6 +88,11 @@ extension ConfigurationValue where Value == Secret {
             return isLine && !text.isEmpty ? Secret(text) : nil
         }
     }
+
+    /// The value of an environment variable.
+    static var variable: Self {
+        Self(what: "text without NUL", isSecret: true) { $0.utf8.contains(0) ? nil : Secret($0) }
+    }
 }
 
 extension ConfigurationValue where Value == String {
@@ -110,10 +115,6 @@ extension ConfigurationValue where Value == String {
         Self(what: "a model name of at most 256 visible characters without spaces") { text in
             (1...256).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? text : nil
         }
-    }
-
-    static var variableName: Self {
-        Self(what: "the name of a variable, of letters, digits and '_'") { isVariableName($0[...]) ? $0 : nil }
     }
 
     static func isVariableName(_ name: Substring) -> Bool {

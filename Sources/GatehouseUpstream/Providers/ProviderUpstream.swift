@@ -16,10 +16,11 @@ package final class ProviderUpstream: Upstream {
 
     /// - Parameters:
     ///   - key: Joins the request here and nowhere else; `nil` or empty for none.
+    ///   - extra: Headers of the operator's own choice; they replace ours of the same name.
     ///   - userAgent: How this gateway names itself.
     package init(
-        name: String, row: ProviderRow, key: Secret?, connector: HTTPConnector, timeouts: HTTPTimeouts,
-        group: any EventLoopGroup, userAgent: String
+        name: String, row: ProviderRow, key: Secret?, headers extra: [(name: String, value: Secret)] = [],
+        connector: HTTPConnector, timeouts: HTTPTimeouts, group: any EventLoopGroup, userAgent: String
     ) {
         self.name = name
         self.row = row
@@ -36,6 +37,7 @@ package final class ProviderUpstream: Upstream {
             case .header(let name): headers.add(name: name, value: key.reveal())
             }
         }
+        for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
         func head(_ operation: Operation) -> HTTPRequestHead {
             HTTPRequestHead(
                 version: .http1_1, method: .POST, uri: row.path(of: operation, below: origin.path), headers: headers)

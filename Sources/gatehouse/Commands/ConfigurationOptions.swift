@@ -20,7 +20,7 @@ struct ConfigurationOptions: ParsableArguments {
     func loader() throws -> ConfigurationLoader {
         let variables = ProcessEnvironment.variables()
         return ConfigurationLoader(
-            file: config ?? variables["GATEHOUSE_CONFIG"], catalog: Composition.catalog(variables: variables),
+            file: config ?? variables["GATEHOUSE_CONFIG"], catalog: HostCatalog.make(variables: variables),
             variables: variables)
     }
 

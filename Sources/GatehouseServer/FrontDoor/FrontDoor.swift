@@ -1,0 +1,365 @@
+import GatehouseCore
+import GatehouseEngine
+import NIOCore
+import NIOHTTP1
+
+/// The front door of a connection: answers data-plane requests itself, on the event loop, and passes all others on to
+/// Hummingbird. One per connection, confined to its loop.
+///
+/// Requests of a pipeline are taken one at a time: parts of the next wait until the response before has ended, whichever
+/// lane makes it.
+final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// A data-plane request whose body is coming.
+    struct Arriving {
+        let head: HTTPRequestHead
+        let operation: GatehouseCore.Operation
+        let principal: Principal
+        let snapshot: RoutingSnapshot
+        let id: String
+        let start: NIODeadline
+        var body = ByteBuffer()
+    }
+
+    enum State {
+        case idle
+        case arriving(Arriving)
+        /// A data-plane call runs.
+        case calling(keepAlive: Bool)
+        /// Hummingbird answers.
+        case passing(requestEnded: Bool)
+        /// An error went out before the request had ended; the rest is thrown away until the connection closes.
+        case closing
+    }
+
+    let services: FrontDoorServices
+    let loop: LoopContext
+    var state = State.idle
+    var context: ChannelHandlerContext?
+    var driver: CallDriver?
+    /// Requests whose head was complete.
+    private(set) var requestCount = 0
+    private var waiting = CircularBuffer<HTTPServerRequestPart>()
+    private var readIsHeld = false
+    private var mustQuiesce = false
+    private var inputClosed = false
+    /// The tick since which the present phase lasts: a head, a body, silence, a full output.
+    private var phaseTick = 0
+    private var headHasBegun = false
+    private var unwritableSince: Int?
+    private var isRegistered = false
+    /// The last token shown here and whose it was; a connection nearly always shows the same.
+    private var lastToken: (token: Substring, snapshot: RoutingSnapshot, principal: Principal)?
+
+    init(services: FrontDoorServices, loop: LoopContext) {
+        self.services = services
+        self.loop = loop
+    }
+
+    // MARK: Life of the connection
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        phaseTick = loop.tick
+        isRegistered = true
+        loop.add(self)
+        if !services.connectionOpened() {
+            reject(GatehouseError(.overloaded, "Too many connections are open.", retryAfter: 1))
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        leave()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    private func leave() {
+        if isRegistered {
+            isRegistered = false
+            loop.remove(self)
+            services.connectionClosed()
+        }
+        waiting.removeAll()
+        let driver = driver
+        self.driver = nil
+        driver?.clientGone()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent where !isIdle:
+            // Hummingbird's own handler sees nothing of our calls and would close under them.
+            mustQuiesce = true
+        case let event as ChannelEvent where event == .inputClosed:
+            inputClosed = true
+            switch state {
+            case .calling, .arriving, .closing: context.close(promise: nil)
+            case .idle, .passing: context.fireUserInboundEventTriggered(event)
+            }
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    private var isIdle: Bool { if case .idle = state { true } else { false } }
+
+    // MARK: Requests in
+
+    /// Whether the next bytes belong to a head.
+    var isAwaitingHead: Bool { isIdle }
+
+    func headBegan() {
+        headHasBegun = true
+        phaseTick = loop.tick
+    }
+
+    func headTooLarge(isURI: Bool) {
+        reject(
+            isURI
+                ? GatehouseError(.uriTooLong, "The request target is longer than \(services.limits.uri) bytes.")
+                : GatehouseError(.headerTooLarge, "The request's head is larger than \(services.limits.headers) bytes."))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if !waiting.isEmpty || mustWait(part) {
+            waiting.append(part)
+        } else {
+            process(part, context)
+        }
+    }
+
+    private func mustWait(_ part: HTTPServerRequestPart) -> Bool {
+        switch state {
+        case .calling, .passing(requestEnded: true): true
+        case .idle, .arriving, .passing, .closing: false
+        }
+    }
+
+    private func process(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.closing, _): break
+        case (.idle, .head(let head)): received(head, context)
+        case (.arriving(var request), .body(let bytes)):
+            state = .closing
+            if request.body.readableBytes == 0 { request.body = bytes } else { request.body.writeImmutableBuffer(bytes) }
+            guard request.body.readableBytes <= services.limits.body else { return reject(bodyTooLarge()) }
+            state = .arriving(request)
+        case (.arriving(let request), .end): begin(request, context)
+        case (.passing, .end):
+            state = .passing(requestEnded: true)
+            context.fireChannelRead(wrapInboundOut(part))
+        case (.passing, _): context.fireChannelRead(wrapInboundOut(part))
+        case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
+        }
+    }
+
+    private func received(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        requestCount &+= 1
+        headHasBegun = false
+        phaseTick = loop.tick
+        do throws(GatehouseError) {
+            let path = try RequestCheck.path(of: head, maximumURI: services.limits.uri)
+            guard let operation = DataPlaneRoutes.operation(path) else {
+                state = .passing(requestEnded: false)
+                return context.fireChannelRead(wrapInboundOut(.head(head)))
+            }
+            try receive(head, operation, context)
+        } catch {
+            reject(error, head: head)
+        }
+    }
+
+    private func receive(
+        _ head: HTTPRequestHead, _ operation: GatehouseCore.Operation, _ context: ChannelHandlerContext
+    ) throws(GatehouseError) {
+        guard head.method == .POST else {
+            throw GatehouseError(.methodNotAllowed, "This route takes POST only.")
+        }
+        let snapshot = services.snapshots.snapshot
+        guard let principal = principal(head, snapshot) else {
+            throw GatehouseError(
+                .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
+        }
+        if let length = head.headers.first(name: "content-length"), Int(length) ?? .max > services.limits.body {
+            throw bodyTooLarge()
+        }
+        if let type = head.headers.first(name: "content-type"), !Self.isJSON(type) {
+            throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
+        }
+        let given = head.headers.first(name: "x-request-id")
+        let id = given.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
+        state = .arriving(
+            Arriving(
+                head: head, operation: operation, principal: principal, snapshot: snapshot, id: id, start: .now()))
+        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+        }
+    }
+
+    private static func isJSON(_ type: String) -> Bool {
+        let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        return bare == "application/json" || bare == "text/json" || bare.hasSuffix("+json")
+    }
+
+    private func bodyTooLarge() -> GatehouseError {
+        GatehouseError(.bodyTooLarge, "The body is larger than \(services.limits.body) bytes.")
+    }
+
+    /// Who shows this token. The last answer is kept: it was found in equal time and is compared with itself only.
+    private func principal(_ head: HTTPRequestHead, _ snapshot: RoutingSnapshot) -> Principal? {
+        guard let token = RequestCheck.token(of: head.headers) else { return nil }
+        if let last = lastToken, last.snapshot === snapshot, last.token == token { return last.principal }
+        guard let principal = snapshot.keys.principal(forToken: token) else { return nil }
+        lastToken = (token, snapshot, principal)
+        return principal
+    }
+
+    private func begin(_ request: Arriving, _ context: ChannelHandlerContext) {
+        state = .calling(keepAlive: request.head.isKeepAlive)
+        let driver = CallDriver(
+            CallRequest(
+                id: request.id, operation: request.operation, principal: request.principal,
+                snapshot: request.snapshot, body: request.body, start: request.start),
+            on: context.eventLoop, downstream: self, observer: services.observer)
+        self.driver = driver
+        driver.start(now: loop.now())
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if waiting.isEmpty {
+            context.read()
+        } else {
+            readIsHeld = true
+        }
+    }
+
+    // MARK: Responses out
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .passing = state, case .end = unwrapOutboundIn(data) else {
+            return context.write(data, promise: promise)
+        }
+        context.write(data, promise: promise)
+        context.flush()
+        responseEnded(keepAlive: true)
+    }
+
+    /// The response of the present request is out: goes on with the next, or closes.
+    func responseEnded(keepAlive: Bool) {
+        guard let context else { return }
+        driver = nil
+        if !keepAlive {
+            state = .closing
+            return context.close(promise: nil)
+        }
+        if case .passing(requestEnded: false) = state {
+            // Hummingbird reads on to the request's end by itself.
+            return
+        }
+        state = .idle
+        phaseTick = loop.tick
+        replay(context)
+        if isIdle, mustQuiesce {
+            mustQuiesce = false
+            context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
+    }
+
+    private func replay(_ context: ChannelHandlerContext) {
+        guard !waiting.isEmpty else { return }
+        while let part = waiting.first, !mustWait(part) {
+            waiting.removeFirst()
+            process(part, context)
+        }
+        guard waiting.isEmpty else { return }
+        context.fireChannelReadComplete()
+        if readIsHeld {
+            readIsHeld = false
+            context.read()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        unwritableSince = isWritable ? nil : loop.tick
+        driver?.downstreamWritable(isWritable)
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Errors and deadlines
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.headerOverflow:
+            reject(GatehouseError(.headerTooLarge, "The request's head is larger than is taken."))
+        case is HTTPParserError, is NIOHTTPDecoderError:
+            reject(GatehouseError(.badRequestFraming, "The request is not well-formed HTTP/1.1."))
+        default: context.close(promise: nil)
+        }
+    }
+
+    /// Once a second: has the present phase lasted too long?
+    func check(tick: Int) {
+        let limits = services.limits
+        let elapsed = tick - phaseTick
+        if let since = unwritableSince, tick - since > limits.stallSeconds {
+            context?.close(promise: nil)
+            return
+        }
+        switch state {
+        case .idle where headHasBegun && elapsed > limits.headerSeconds:
+            reject(GatehouseError(.requestTimeout, "The request's head took longer than \(limits.headerSeconds) s."))
+        case .idle where elapsed > limits.idleSeconds, .closing where elapsed > 1: context?.close(promise: nil)
+        case .arriving where elapsed > limits.bodySeconds:
+            reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
+        case .passing(requestEnded: false) where elapsed > limits.bodySeconds: context?.close(promise: nil)
+        default: break
+        }
+    }
+
+    /// Answers with an error and closes: what follows on the connection cannot be trusted, or will not be read.
+    private func reject(_ error: GatehouseError, head: HTTPRequestHead? = nil) {
+        guard let context else { return }
+        if driver != nil || isPassing { return context.close(promise: nil) }
+        state = .closing
+        phaseTick = loop.tick
+        waiting.removeAll()
+        let body = OpenAIErrorBody.render(error)
+        var headers = HTTPHeaders([
+            ("content-type", "application/json"), ("content-length", String(body.readableBytes)),
+            ("x-request-id", loop.nextRequestID()), ("date", loop.httpDate()), ("connection", "close"),
+        ])
+        if error.code == .methodNotAllowed { headers.add(name: "allow", value: "POST") }
+        if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
+        let status = HTTPResponseStatus(statusCode: error.code.status)
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+        if head?.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        linger(context)
+    }
+
+    private var isPassing: Bool { if case .passing = state { true } else { false } }
+
+    /// Closes the output at once and the rest a moment later: closing with unread input would reset the connection, and
+    /// the client might never see the answer.
+    private func linger(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        channel.close(mode: .output, promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(40)) { channel.close(promise: nil) }
+    }
+}

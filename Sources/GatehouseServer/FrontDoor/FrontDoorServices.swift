@@ -1,0 +1,61 @@
+package import GatehouseEngine
+import NIOCore
+import Synchronization
+
+/// What all connections share.
+package final class FrontDoorServices: Sendable {
+    /// Limits of one request and of one connection.
+    package struct Limits: Sendable {
+        package var body: Int
+        package var headers: Int
+        package var headerFields: Int
+        package var uri: Int
+        package var connections: Int
+        /// Seconds for a head, a body, between requests, and for a client that takes no bytes.
+        package var headerSeconds: Int
+        package var bodySeconds: Int
+        package var idleSeconds: Int
+        package var stallSeconds: Int
+
+        package init(
+            _ limits: ServerConfiguration.Limits = .init(), timeouts: ServerConfiguration.Timeouts = .init()
+        ) {
+            body = limits.body
+            headers = limits.headers
+            headerFields = limits.headerFields
+            uri = limits.uri
+            connections = limits.connections
+            headerSeconds = Self.seconds(timeouts.header)
+            bodySeconds = Self.seconds(timeouts.body)
+            idleSeconds = Self.seconds(timeouts.idle)
+            stallSeconds = 30
+        }
+
+        private static func seconds(_ duration: Duration) -> Int {
+            max(1, Int(clamping: duration.components.seconds))
+        }
+    }
+
+    let limits: Limits
+    let snapshots: SnapshotHolder
+    let observer: any CallObserver
+    private let open = Atomic<Int>(0)
+
+    package init(limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver) {
+        self.limits = limits
+        self.snapshots = snapshots
+        self.observer = observer
+    }
+
+    /// Connections open now.
+    package var openConnections: Int { open.load(ordering: .relaxed) }
+
+    /// Counts a connection; `false` when it is one too many.
+    func connectionOpened() -> Bool {
+        open.wrappingAdd(1, ordering: .relaxed).newValue <= limits.connections
+    }
+
+    func connectionClosed() {
+        open.wrappingSubtract(1, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,69 @@
+import HTTPTypes
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+import NIOHTTP1
+package import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+package import NIOSSL
+
+/// Sets up a connection: limits on raw bytes, HTTP/1.1, the front door, and behind it Hummingbird's own handling.
+package struct GatehouseChannel: HTTPChannelHandler {
+    package typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    package let responder: Responder
+    private let services: FrontDoorServices
+    private let loops: LoopContexts
+    private let tls: NIOSSLContext?
+
+    package init(
+        responder: @escaping Responder, services: FrontDoorServices, group: any EventLoopGroup, tls: NIOSSLContext?
+    ) {
+        self.responder = responder
+        self.services = services
+        self.loops = LoopContexts(group)
+        self.tls = tls
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            guard let loop = loops[channel.eventLoop] else { throw ChannelError.unknownLocalAddress }
+            let door = FrontDoor(services: services, loop: loop)
+            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+            let limits = services.limits
+            try pipeline.addHandler(RawGuard(maximumHead: limits.headers + limits.uri + 4096, door: door))
+            var decoder = NIOHTTPDecoderLimitConfiguration()
+            decoder.maxHeaderFieldSize = limits.headers
+            decoder.maxHeaderListSize = limits.headers
+            decoder.maxHeaderFieldCount = limits.headerFields
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
+                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
+            try pipeline.addHandler(door)
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    package func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}
+
+/// One `LoopContext` for each event loop, made in advance.
+private struct LoopContexts: Sendable {
+    private let contexts: [ObjectIdentifier: NIOLoopBoundBox<LoopContext>]
+
+    init(_ group: any EventLoopGroup) {
+        var contexts: [ObjectIdentifier: NIOLoopBoundBox<LoopContext>] = [:]
+        for loop in group.makeIterator() {
+            contexts[ObjectIdentifier(loop)] = .makeBoxSendingValue(LoopContext(eventLoop: loop), eventLoop: loop)
+        }
+        self.contexts = contexts
+    }
+
+    subscript(loop: any EventLoop) -> LoopContext? { contexts[ObjectIdentifier(loop)]?.value }
+}

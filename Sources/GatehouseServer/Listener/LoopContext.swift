@@ -1,0 +1,104 @@
+import Glibc
+import NIOCore
+
+/// What the connections of one event loop share: a clock that is read once a second, ids, and the list of connections to
+/// look after. Confined to that loop.
+final class LoopContext {
+    private let eventLoop: any EventLoop
+    private var doors: [ObjectIdentifier: FrontDoor] = [:]
+    private var isTicking = false
+    /// Grows by one each second while there are connections.
+    private(set) var tick = 0
+    private var ids: RequestIDGenerator
+    private var dateSecond = 0
+    private var date = ""
+
+    init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        ids = RequestIDGenerator()
+    }
+
+    func nextRequestID() -> String { ids.next() }
+
+    /// Seconds since 1970.
+    func now() -> Int { Glibc.time(nil) }
+
+    /// The `Date` header's value (RFC 9110 §5.6.7), made once a second.
+    func httpDate() -> String {
+        let second = now()
+        if second != dateSecond {
+            dateSecond = second
+            date = HTTPDate.format(second)
+        }
+        return date
+    }
+
+    func add(_ door: FrontDoor) {
+        doors[ObjectIdentifier(door)] = door
+        guard !isTicking else { return }
+        isTicking = true
+        scheduleTick()
+    }
+
+    func remove(_ door: FrontDoor) {
+        doors.removeValue(forKey: ObjectIdentifier(door))
+    }
+
+    private func scheduleTick() {
+        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            self.tick &+= 1
+            for door in Array(self.doors.values) { door.check(tick: self.tick) }
+            self.isTicking = !self.doors.isEmpty
+            if self.isTicking { self.scheduleTick() }
+        }
+    }
+}
+
+/// Makes ids that no other process makes: a random beginning and a count.
+struct RequestIDGenerator {
+    private let prefix: String
+    private var count: UInt64 = 0
+
+    init() {
+        let random = UInt64.random(in: 0...UInt64.max)
+        prefix = "req_" + String(repeating: "0", count: 13 - min(13, String(random >> 12, radix: 32).utf8.count))
+            + String(random >> 12, radix: 32)
+    }
+
+    mutating func next() -> String {
+        count &+= 1
+        return prefix + String(count, radix: 32)
+    }
+
+    /// An id that a client may choose: 1 to 128 letters, digits, `.`, `_`, `-`.
+    static func accepts(_ id: String) -> Bool {
+        !id.isEmpty && id.utf8.count <= 128
+            && id.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+/// Dates as HTTP writes them.
+enum HTTPDate {
+    private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    static func format(_ second: Int) -> String {
+        var time = time_t(second)
+        var parts = tm()
+        guard gmtime_r(&time, &parts) != nil, days.indices.contains(Int(parts.tm_wday)),
+            months.indices.contains(Int(parts.tm_mon))
+        else { return "Thu, 01 Jan 1970 00:00:00 GMT" }
+        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)]) \(1900 + parts.tm_year) "
+            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
+    }
+}

@@ -1,0 +1,104 @@
+import GatehouseCore
+import GatehouseEngine
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+
+/// Who may use a route of the control plane.
+enum Access: Sendable {
+    /// Anybody: only what tells nothing.
+    case open
+    /// Any valid key.
+    case member
+    /// An admin key.
+    case admin
+}
+
+/// The table of the control plane's routes. A route gets into the router through `add` only, and `add` demands to be told
+/// who may use it.
+struct ControlRoutes {
+    typealias Handler = @Sendable (Request, Caller?) async throws(GatehouseError) -> Response
+
+    /// Who called, and with which snapshot.
+    struct Caller: Sendable {
+        let principal: Principal
+        let snapshot: RoutingSnapshot
+    }
+
+    let router = Router(context: BasicRequestContext.self)
+    private let table = RouteTable()
+    private let snapshots: SnapshotHolder
+
+    init(snapshots: SnapshotHolder) {
+        self.snapshots = snapshots
+        // Before the routes: a middleware covers what is added behind it.
+        router.add(middleware: EnvelopeMiddleware(table: table))
+    }
+
+    func add(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
+        table.add(RouteTable.Row(method: method, path: path, access: access))
+        router.on(RouterPath(path), method: method) { [snapshots] request, _ in
+            do throws(GatehouseError) {
+                return try await handler(request, try Self.admit(request, access, snapshots.snapshot))
+            } catch {
+                return ErrorResponse.render(error)
+            }
+        }
+    }
+
+    /// Checks the key that a route needs.
+    private static func admit(
+        _ request: Request, _ access: Access, _ snapshot: RoutingSnapshot
+    ) throws(GatehouseError) -> Caller? {
+        guard access != .open else { return nil }
+        guard let token = token(of: request), let principal = snapshot.keys.principal(forToken: token) else {
+            throw GatehouseError(
+                .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
+        }
+        guard access != .admin || principal.isAdmin else {
+            throw GatehouseError(.permissionDenied, "This route needs an admin key.")
+        }
+        return Caller(principal: principal, snapshot: snapshot)
+    }
+
+    private static func token(of request: Request) -> Substring? {
+        if let value = request.headers[.authorization] {
+            guard value.utf8.count > 7, value.prefix(7).lowercased() == "bearer " else { return nil }
+            return value.dropFirst(7)
+        }
+        return HTTPField.Name("x-api-key").flatMap { request.headers[$0] }.map { $0[...] }
+    }
+}
+
+/// The rows of the routes, shared with the middleware that explains what a path would take.
+final class RouteTable: Sendable {
+    struct Row: Sendable {
+        let method: HTTPRequest.Method
+        let path: String
+        let access: Access
+    }
+
+    private let rows = Mutex<[Row]>([])
+
+    func add(_ row: Row) {
+        rows.withLock { $0.append(row) }
+    }
+
+    /// The methods that exist for a path without wildcards.
+    func methods(of path: String) -> [String] {
+        rows.withLock { rows in rows.filter { $0.path == path }.map(\.method.rawValue) }
+    }
+}
+
+/// Errors of the control plane, in OpenAI's shape.
+enum ErrorResponse {
+    static func render(_ error: GatehouseError) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/json"
+        if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+        return Response(
+            status: HTTPResponse.Status(code: error.code.status), headers: headers,
+            body: ResponseBody(byteBuffer: OpenAIErrorBody.render(error)))
+    }
+}

@@ -1,0 +1,63 @@
+import GatehouseEngine
+import Hummingbird
+import HummingbirdCore
+package import Logging
+package import NIOCore
+package import NIOSSL
+package import ServiceLifecycle
+
+/// What the control plane may ask of the rest.
+package struct ControlServices: Sendable {
+    package var readiness: Readiness
+    package var version: String
+    package var openConnections: @Sendable () -> Int
+    /// The exposition of all metrics; `nil` when they are off.
+    package var renderMetrics: (@Sendable () -> ByteBuffer)?
+
+    package init(
+        readiness: Readiness, version: String, openConnections: @escaping @Sendable () -> Int,
+        renderMetrics: (@Sendable () -> ByteBuffer)?
+    ) {
+        self.readiness = readiness
+        self.version = version
+        self.openConnections = openConnections
+        self.renderMetrics = renderMetrics
+    }
+}
+
+/// Puts the server together.
+package enum ServerAssembly {
+    /// Where to listen.
+    package struct Listener {
+        package var host: String
+        package var port: Int
+        package var tls: NIOSSLContext?
+
+        package init(host: String, port: Int, tls: NIOSSLContext?) {
+            self.host = host
+            self.port = port
+            self.tls = tls
+        }
+    }
+
+    /// The server as a service: it runs until graceful shutdown, then ends when its last response is out.
+    ///
+    /// - Parameter onRunning: Called with the port, once it listens.
+    package static func make(
+        _ listener: Listener, frontDoor: FrontDoorServices, control: ControlServices, group: any EventLoopGroup,
+        logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
+    ) -> any Service {
+        let routes = ControlRoutes(snapshots: frontDoor.snapshots)
+        OperationsRoutes.add(to: routes, control)
+        ModelRoutes.add(to: routes)
+        return Application(
+            router: routes.router,
+            server: HTTPServerBuilder { responder in
+                GatehouseChannel(responder: responder, services: frontDoor, group: group, tls: listener.tls)
+            },
+            configuration: ApplicationConfiguration(
+                address: .hostname(listener.host, port: listener.port), serverName: nil, backlog: 1024),
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? listener.port) },
+            eventLoopGroupProvider: .shared(group), logger: logger)
+    }
+}

@@ -1,0 +1,96 @@
+import GatehouseCore
+
+/// What is fixed about one command-line agent: how it is called and how it is read. One file each, under `CLIs/`.
+package protocol AgentCLI: Sendable {
+    /// Names to look for on `PATH`, the best first.
+    var executables: [String] { get }
+    /// Variables of the gateway's environment that the agent may see, beside the ones that all get.
+    var environmentNames: [String] { get }
+    /// Variables that are always set.
+    var environment: [String: String] { get }
+    var delivery: PromptDelivery { get }
+    /// Bytes of a prompt that the agent is known to take.
+    var promptLimit: Int { get }
+    var home: AgentHome { get }
+    /// Whether it acts on `/command` and `@path` inside a prompt, so that these must be defused.
+    var readsCommands: Bool { get }
+
+    /// The arguments behind the executable. Only validated words and fixed text may stand in them, and the prompt where
+    /// `delivery` is `.argument`.
+    func arguments(_ invocation: AgentInvocation) -> [String]
+
+    func makeOutput() -> any AgentOutput
+}
+
+extension AgentCLI {
+    package var environment: [String: String] { [:] }
+    package var delivery: PromptDelivery { .stdin }
+    package var promptLimit: Int { 8 << 20 }
+    package var home: AgentHome { .user }
+    package var readsCommands: Bool { true }
+}
+
+/// How a prompt reaches an agent.
+package enum PromptDelivery: String, Sendable, CaseIterable {
+    case stdin
+    /// As a file of mode 0600 in the private directory of the run.
+    case file
+    /// As one argument: visible to other users of the host, and only for agents that take nothing else.
+    case argument
+}
+
+/// Which directory an agent gets as `HOME`.
+///
+/// The known CLIs keep their login below it (`~/.gemini`, `~/.codex`, `~/.claude`), so that by default they get the home
+/// of the user the gateway runs as; a gateway for many users should run as a user of its own or set `path`. `custom`
+/// agents get an empty one per run.
+package enum AgentHome: Sendable, Equatable {
+    case user
+    case perRun
+    case path(String)
+}
+
+/// The variable parts of one call of an agent.
+package struct AgentInvocation: Sendable, Equatable {
+    /// Validated; empty for the agent's own default.
+    package var model: String
+    /// The prompt; only for `.argument`.
+    package var prompt: String
+    /// Where the prompt lies; only for `.file`.
+    package var promptFile: String
+    /// Seconds after which the run is ended in any case.
+    package var totalSeconds: Int
+
+    package init(model: String, prompt: String = "", promptFile: String = "", totalSeconds: Int = 1800) {
+        self.model = model
+        self.prompt = prompt
+        self.promptFile = promptFile
+        self.totalSeconds = totalSeconds
+    }
+
+    /// `[flag, model]`, or nothing without a model.
+    func model(_ flag: String) -> [String] {
+        model.isEmpty ? [] : [flag, model]
+    }
+}
+
+extension JSONValue {
+    /// A count of tokens: a number that is not negative, else 0.
+    func tokens(_ key: String) -> Int {
+        max(0, self[key]?.int ?? self[key]?.double.flatMap { Int(exactly: $0.rounded()) } ?? 0)
+    }
+
+    /// A text that is there and not empty.
+    func text(_ key: String) -> String? {
+        guard let text = self[key]?.string, !text.isEmpty else { return nil }
+        return text
+    }
+}
+
+extension Int {
+    /// The sum, capped at `Int.max`.
+    func capped(adding other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

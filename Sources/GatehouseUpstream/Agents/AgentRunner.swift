@@ -1,0 +1,217 @@
+package import GatehouseCore
+import Glibc
+import NIOPosix
+import Synchronization
+
+/// Where and with what agents are run.
+package struct AgentRunnerConfiguration: Sendable {
+    /// Absolute path of `gatehouse-supervisor`.
+    package var supervisor: String
+    /// The directory below which each run gets a private one; made if need be, its parent must exist.
+    package var runsDirectory: String
+    /// The environment that agents may be given parts of.
+    package var environment: [String: String]
+    /// Runs that may wait to be started.
+    package var backlog = 1024
+
+    package init(supervisor: String, runsDirectory: String, environment: [String: String]) {
+        self.supervisor = supervisor
+        self.runsDirectory = runsDirectory
+        self.environment = environment
+    }
+
+    /// The supervisor beside the running binary; `nil` when there is none.
+    package static func supervisorBesideExecutable() -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { characters in
+                characters.baseAddress.map { readlink("/proc/self/exe", $0, characters.count) } ?? -1
+            }
+        }
+        guard count > 0, count < buffer.count else { return nil }
+        let executable = String(decoding: buffer[..<count], as: UTF8.self)
+        guard let slash = executable.lastIndex(of: "/") else { return nil }
+        return AgentDiscovery.find(executable[...slash] + "gatehouse-supervisor", path: "")
+    }
+}
+
+/// Runs the agents of this process. `run()` belongs into the service group; while it runs, attempts are carried out;
+/// when it is cancelled, every agent is ended, and it returns when none is left.
+package final class AgentRunner: Sendable {
+    private struct State {
+        var isClosed = false
+        var waiting: [String: AgentRun] = [:]
+        var running = 0
+    }
+
+    private let configuration: AgentRunnerConfiguration
+    private let (requests, inbox): (AsyncStream<AgentRun>, AsyncStream<AgentRun>.Continuation)
+    private let state = Mutex(State())
+
+    package init(_ configuration: AgentRunnerConfiguration) {
+        self.configuration = configuration
+        (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(configuration.backlog))
+    }
+
+    /// Agents whose processes are there now.
+    package var activeRuns: Int { state.withLock { $0.running } }
+
+    /// Carries out attempts until the task is cancelled.
+    ///
+    /// - Throws: `Failure` `.spawn` when the directory of runs cannot be used or there is no supervisor.
+    package func run() async throws(Failure) {
+        // A prompt is written to agents that may have ended; that must be an error, not the end of this process.
+        signal(SIGPIPE, SIG_IGN)
+        let lock: DirectoryLock?
+        do throws(Failure) {
+            lock = try await prepare()
+        } catch {
+            await refuseWaiting()
+            throw error
+        }
+        await withDiscardingTaskGroup { group in
+            for await run in requests {
+                group.addTask { await self.perform(run) }
+            }
+            group.cancelAll()
+            await refuseWaiting()
+        }
+        withExtendedLifetime(lock) {}
+    }
+
+    private func prepare() async throws(Failure) -> DirectoryLock? {
+        guard AgentDiscovery.find(configuration.supervisor, path: "") != nil else {
+            throw Failure(.spawn, detail: "no supervisor at \(configuration.supervisor)")
+        }
+        let base = configuration.runsDirectory
+        return try await offload { () throws(Failure) in try RunDirectory.prepare(base: base) }
+    }
+
+    /// Takes a run; `false` when there are too many or no more are taken.
+    func submit(_ run: AgentRun) -> Bool {
+        let isOpen = state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.waiting[run.id] = run
+            return true
+        }
+        guard isOpen else { return false }
+        if case .enqueued = inbox.yield(run) { return true }
+        // Whoever takes it out of the waiting ones answers for it: the closing runner may have been faster.
+        return state.withLock { $0.waiting.removeValue(forKey: run.id) } == nil
+    }
+
+    /// Takes no more runs, and tells those that have not begun.
+    private func refuseWaiting() async {
+        inbox.finish()
+        let left = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiting = [:] }
+            return Array(state.waiting.values)
+        }
+        for run in left {
+            await run.fail(Failure(.cancelled, detail: "no more agents are run"))
+            run.release()
+        }
+    }
+
+    // MARK: One run
+
+    private func perform(_ run: AgentRun) async {
+        let isOurs = state.withLock { state in
+            guard state.waiting.removeValue(forKey: run.id) != nil else { return false }
+            state.running += 1
+            return true
+        }
+        guard isOurs else { return }
+        do throws(Failure) {
+            let base = configuration.runsDirectory
+            let directory = try await offload { () throws(Failure) in try RunDirectory(below: base, id: run.id) }
+            await perform(run, in: directory)
+            await offload { directory.remove() }
+        } catch {
+            await run.fail(error)
+        }
+        state.withLock { $0.running -= 1 }
+        run.release()
+    }
+
+    private func perform(_ run: AgentRun, in directory: RunDirectory) async {
+        let launch: AgentLaunch
+        do throws(Failure) {
+            launch = try AgentLaunch(
+                run, directory: directory, supervisor: configuration.supervisor, host: configuration.environment,
+                gateway: Int(getpid()))
+            if run.settings.cli.delivery == .file {
+                try await offload { () throws(Failure) in try directory.writePrompt(run.prompt) }
+            }
+        } catch {
+            await run.fail(error)
+            return
+        }
+        await supervise(run, launch)
+    }
+
+    private enum Step: Sendable {
+        case ended(AgentProcess.Result)
+        case cancelled
+        case expired(AgentTimers.Expiry?)
+    }
+
+    /// Runs the process beside its timers and the listener's wish to stop; what comes first ends the others.
+    private func supervise(_ run: AgentRun, _ launch: AgentLaunch) async {
+        await withTaskGroup(of: Step.self) { group in
+            group.addTask { .ended(await AgentProcess(launch, run: run).execute()) }
+            group.addTask {
+                await run.waitForCancellation()
+                return .cancelled
+            }
+            group.addTask { .expired(await run.timers.expiry()) }
+            guard let first = await group.next() else { return }
+            group.cancelAll()
+            switch first {
+            case .ended(let result): await run.finish(Self.ending(result))
+            case .cancelled, .expired(nil): await run.fail(Failure(.cancelled))
+            case .expired(.timeout(let phase)): await run.fail(Failure(.timeout(phase)))
+            case .expired(.lingering):
+                for await case .ended(var result) in group {
+                    // It had told its end; that its process had to be ended changes nothing.
+                    result.status = .success(.exited(0))
+                    await run.finish(Self.ending(result))
+                }
+            }
+            await group.waitForAll()
+        }
+    }
+
+    private static func ending(_ result: AgentProcess.Result) -> AgentEnding {
+        switch result.status {
+        case .success(let status):
+            var output = result.output
+            return output.end(AgentExit(status, stderr: result.stderr, clock: .host()))
+        case .failure(let failure):
+            return AgentEnding(result: .failure(failure))
+        }
+    }
+}
+
+extension WallClock {
+    /// The time of day and the zone of this host.
+    static func host() -> WallClock {
+        var now = time(nil)
+        var local = tm()
+        guard localtime_r(&now, &local) != nil else { return WallClock(now: now) }
+        return WallClock(now: now, offset: local.tm_gmtoff)
+    }
+}
+
+/// Runs blocking work of files on a thread for such work, to its end, also when the task is cancelled.
+private func offload<Value: Sendable, Failure: Error>(
+    _ work: @escaping @Sendable () throws(Failure) -> Value
+) async throws(Failure) -> Value {
+    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
+        NIOThreadPool.singleton.submit { _ in
+            continuation.resume(returning: Result(catching: work))
+        }
+    }
+    return try result.get()
+}

@@ -1,0 +1,99 @@
+import GatehouseCore
+import NIOCore
+
+/// One attempt at an agent: what is asked, and the way back to its listener.
+///
+/// The listener lives on the event loop and is reached through a loop-bound box only; everything else is immutable or
+/// guards itself.
+final class AgentRun: UpstreamAttempt, Sendable {
+    let id: String
+    let settings: AgentSettings
+    let model: String
+    let prompt: String
+    let timers: AgentTimers
+    let gate = ReadingGate()
+    private let eventLoop: any EventLoop
+    private let listener: NIOLoopBoundBox<(any UpstreamReply)?>
+    private let (cancellation, cancelled) = AsyncStream<Never>.makeStream()
+    private let slots: AgentSlots
+
+    /// Must be made on `eventLoop`, with a slot taken from `slots`, which it gives back in `release()`.
+    init(
+        id: String, settings: AgentSettings, model: String, prompt: String,
+        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots
+    ) {
+        self.id = id
+        self.settings = settings
+        self.model = model
+        self.prompt = prompt
+        self.timers = AgentTimers(settings.timeouts)
+        self.eventLoop = eventLoop
+        self.listener = NIOLoopBoundBox(reply, eventLoop: eventLoop)
+        self.slots = slots
+    }
+
+    // MARK: The listener's side, on the event loop
+
+    func cancel() {
+        listener.value = nil
+        cancelled.finish()
+        gate.set(open: true)
+    }
+
+    /// The listener has the answer, so the run has ended or is about to by itself.
+    func finish() {
+        listener.value = nil
+        gate.set(open: true)
+    }
+
+    func setReading(_ reading: Bool) {
+        timers.setPaused(!reading)
+        gate.set(open: reading)
+    }
+
+    // MARK: The runner's side
+
+    /// Returns when `cancel()` was called, or the task was cancelled.
+    func waitForCancellation() async {
+        for await _ in cancellation {}
+    }
+
+    /// Gives events to the listener, in order, and returns when it has taken them.
+    func deliver(_ events: [CanonicalEvent]) async {
+        guard !events.isEmpty else { return }
+        await onLoop { run in
+            for event in events { run.listener.value?.received(event: event) }
+            run.listener.value?.receivedBatchEnd()
+        }
+    }
+
+    /// Gives the last events and the verdict. Nothing is given after it.
+    func finish(_ ending: AgentEnding) async {
+        await onLoop { run in
+            for event in ending.events { run.listener.value?.received(event: event) }
+            switch ending.result {
+            case .success(let finish):
+                run.listener.value?.received(event: .finished(finish))
+                run.listener.value?.receivedBatchEnd()
+                run.listener.value?.receivedEnd()
+            case .failure(let failure):
+                run.listener.value?.failed(failure)
+            }
+            run.listener.value = nil
+        }
+    }
+
+    func fail(_ failure: Failure) async {
+        await finish(AgentEnding(result: .failure(failure)))
+    }
+
+    /// Gives the slot back. Once, when nothing of the run is left.
+    func release() {
+        slots.release()
+    }
+
+    /// A loop that has been shut down has no listeners any more; its error tells nothing new.
+    private func onLoop(_ work: @escaping @Sendable (AgentRun) -> Void) async {
+        try? await eventLoop.submit { work(self) }.get()
+    }
+}

@@ -1,0 +1,84 @@
+import CShim
+import GatehouseCore
+import Glibc
+
+/// The private directory of one run: `work` is where the agent starts, `tmp` its temporary files, `home` its home when
+/// it gets none of the host's. All are of mode 0700 and gone after the run.
+struct RunDirectory: Sendable {
+    private static let prefix = "run-"
+    let path: String
+
+    var work: String { path + "/work" }
+    var temporary: String { path + "/tmp" }
+    var home: String { path + "/home" }
+    var promptFile: String { path + "/prompt" }
+
+    /// - Throws: `Failure` `.spawn` when the disk refuses.
+    init(below base: String, id: String) throws(Failure) {
+        path = "\(base)/\(Self.prefix)\(id)"
+        for directory in [path, work, temporary, home] where mkdir(directory, 0o700) != 0 {
+            let error = errno
+            remove()
+            throw Failure(.spawn, detail: "mkdir: errno \(error)")
+        }
+    }
+
+    /// Writes the prompt into a file of mode 0600.
+    func writePrompt(_ prompt: String) throws(Failure) {
+        let file = open(promptFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw Failure(.spawn, detail: "prompt file: errno \(errno)") }
+        defer { close(file) }
+        var bytes = Array(prompt.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(.spawn, detail: "prompt file: errno \(errno)") }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    /// Removes the directory with all that the agent left in it.
+    func remove() {
+        _ = gatehouse_remove_tree(path)
+    }
+
+    /// Makes `base` if need be, and removes what runs of an earlier process left in it.
+    ///
+    /// The answer must be kept while runs are going on: it holds a lock, so that two gateways on one directory do not
+    /// remove each other's runs. `nil` when another process holds it; nothing is removed then.
+    ///
+    /// - Throws: `Failure` `.spawn` when the directory cannot be made or read.
+    static func prepare(base: String) throws(Failure) -> DirectoryLock? {
+        if mkdir(base, 0o700) != 0, errno != EEXIST { throw Failure(.spawn, detail: "\(base): errno \(errno)") }
+        guard let lock = try DirectoryLock(base) else { return nil }
+        guard let directory = opendir(base) else { throw Failure(.spawn, detail: "\(base): errno \(errno)") }
+        defer { closedir(directory) }
+        var stale: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(prefix) { stale.append(name) }
+        }
+        for name in stale { _ = gatehouse_remove_tree("\(base)/\(name)") }
+        return lock
+    }
+}
+
+/// An exclusive lock on a directory, held until it is released.
+final class DirectoryLock: Sendable {
+    private let descriptor: CInt
+
+    /// `nil` when another process has it.
+    init?(_ path: String) throws(Failure) {
+        let descriptor = open(path + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw Failure(.spawn, detail: "\(path)/.lock: errno \(errno)") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+}

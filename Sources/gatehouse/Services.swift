@@ -1,0 +1,47 @@
+import GatehouseCore
+import GatehouseServer
+import GatehouseUpstream
+import Glibc
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// Runs the agents until the server behind it has ended, then ends them.
+struct AgentService: Service {
+    let runner: AgentRunner
+    let hasAgents: Bool
+    let logger: Logger
+
+    func run() async throws {
+        do {
+            try await cancelWhenGracefulShutdown { try await runner.run() }
+        } catch let failure as Failure {
+            // Providers can be served without agents; every run will say that it could not be started.
+            if hasAgents { logger.error("Agents cannot be run", metadata: ["reason": "\(failure.detail)"]) }
+            try? await gracefulShutdown()
+        }
+    }
+}
+
+/// What signals mean here: TERM and INT drain, a second one ends at once, HUP reloads.
+struct SignalService: Sendable {
+    let readiness: Readiness
+    let logger: Logger
+    let reload: @Sendable () async -> Void
+
+    /// Listens until cancelled.
+    func run(stopping group: ServiceGroup) async {
+        var stops = 0
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+            switch signal {
+            case .sighup: await reload()
+            default:
+                stops += 1
+                guard stops == 1 else { _exit(128 + SIGTERM) }
+                logger.notice("Draining: no new connections, running streams go on. A second signal ends at once.")
+                readiness.leave()
+                await group.triggerGracefulShutdown()
+            }
+        }
+    }
+}
