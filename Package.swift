@@ -96,5 +96,15 @@ let package = Package(
             dependencies: ["GatehouseCore", "GatehouseStore"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "GatehouseEngineTests",
+            dependencies: ["GatehouseCore", "GatehouseEngine", nioCore, logging, metrics],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "GatehouseCommandTests",
+            dependencies: ["GatehouseCore", "GatehouseEngine", "GatehouseStore", "gatehouse"],
+            swiftSettings: strict
+        ),
     ]
 )

@@ -4,8 +4,12 @@ import Glibc
 final class TemporaryDirectory {
     let path: String
 
+    private static var parent: String {
+        getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    }
+
     init() throws {
-        var template = Array("/tmp/gatehouse-test-XXXXXX".utf8CString)
+        var template = Array("\(Self.parent)/gatehouse-test-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Failed(errno: errno) }
         path = String(cString: made)
     }

@@ -59,8 +59,6 @@ package struct AgentConfiguration: Sendable, Equatable {
 
     /// How long one run may take. Keys below `agents[].timeouts`.
     package struct Timeouts: Sendable, Equatable {
-        /// Until the process runs.
-        package var start: Duration = .seconds(5)
         /// Until it has printed anything.
         package var firstOutput: Duration = .seconds(60)
         /// Silence after that.

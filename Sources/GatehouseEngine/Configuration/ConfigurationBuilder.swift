@@ -72,7 +72,11 @@ package struct ConfigurationBuilder: Sendable {
             }
         }
         for found in catalog.agentsOnPath() {
-            var agent = AgentConfiguration(name: found.name, kind: found.kind)
+            // A vendor's CLI is often called what its API is called, and model names begin with either.
+            let names = [found.name, found.name + "-cli"]
+            let taken = tree.providers.map(\.name) + tree.agents.map(\.name)
+            guard let name = names.first(where: { !taken.contains($0) }) else { continue }
+            var agent = AgentConfiguration(name: name, kind: found.kind)
             agent.command = [found.executable]
             tree.agents.append(agent)
         }

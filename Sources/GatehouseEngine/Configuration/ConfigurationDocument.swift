@@ -1,5 +1,6 @@
 import Logging
 import GatehouseCore
+import Logging
 
 /// Writes the typed tree as a document again, every setting with its effective value.
 package struct ConfigurationDocument {
@@ -114,7 +115,6 @@ package struct ConfigurationDocument {
             (
                 "timeouts",
                 .map([
-                    ("start", .duration(agent.timeouts.start)),
                     ("firstOutput", .duration(agent.timeouts.firstOutput)),
                     ("idle", .duration(agent.timeouts.idle)), ("total", .duration(agent.timeouts.total)),
                     ("grace", .duration(agent.timeouts.grace)),

@@ -15,8 +15,8 @@ struct ConfigurationInterpolation {
             case .success(let text): node.content = .scalar(.init(text, shown: scalar.text))
             case .failure(let problem):
                 journal.report(ConfigurationProblem(path: path, message: problem.message, origin: node.origin))
-                // Gone, or the text would be judged as well.
                 node.content = .null
+                journal.silence(path)
             }
         case .list(var items):
             for index in items.indices { apply(to: &items[index], at: "\(path)[\(index)]") }
@@ -63,7 +63,7 @@ struct ConfigurationInterpolation {
         } else {
             name = reference
         }
-        guard Self.isName(name) else {
+        guard ConfigurationValue<String>.isVariableName(name) else {
             return .failure(Problem("\"${\(reference)}\" does not name a variable; write ${NAME} or ${NAME:-otherwise}"))
         }
         switch environment.value(of: String(name)) {
@@ -73,16 +73,6 @@ struct ConfigurationInterpolation {
             if let otherwise { return .success(String(otherwise)) }
             return .failure(
                 Problem("the variable \(name) is not set; set it, or \(name)_FILE, or write ${\(name):-otherwise}"))
-        }
-    }
-
-    private static func isName(_ name: Substring) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"): true
-            default: false
-            }
         }
     }
 }

@@ -1,5 +1,5 @@
 /// One thing that is wrong with a configuration.
-package struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
     /// The key path, such as `providers[0].baseURL`; empty for the document as a whole.
     package var path: String
     /// What is wrong and what would be right. It quotes no secret.
@@ -43,6 +43,7 @@ package struct ConfigurationProblems: Error, Sendable, Equatable, CustomStringCo
 final class ConfigurationJournal {
     private(set) var problems: [ConfigurationProblem] = []
     private(set) var keys: [ConfigurationKey] = []
+    private var silenced: Set<String> = []
     private var origins: [String: ConfigurationNode.Origin] = [:]
     /// Read the keys of one imaginary item of each list, to learn them; problems mean nothing then.
     let isListingKeys: Bool
@@ -59,7 +60,18 @@ final class ConfigurationJournal {
         keys.append(key)
     }
 
+    /// What could not be made out is reported once, not again for what it is taken for.
+    func silence(_ path: String) {
+        silenced.insert(path)
+    }
+
+    /// Whether anything is wrong with a setting, or below it.
+    func hasProblem(at path: String) -> Bool {
+        problems.contains { $0.path.hasPrefix(path) }
+    }
+
     func report(_ path: String, _ message: String) {
+        guard !silenced.contains(path) else { return }
         let problem = ConfigurationProblem(path: path, message: message, origin: origin(of: path))
         if !problems.contains(problem) { problems.append(problem) }
     }

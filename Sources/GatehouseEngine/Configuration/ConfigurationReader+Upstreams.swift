@@ -3,7 +3,7 @@ import GatehouseCore
 extension ConfigurationReader {
     // MARK: providers
 
-    func provider(_ section: ConfigurationSection) -> ProviderConfiguration? {
+    func provider(_ section: ConfigurationSection) -> ProviderConfiguration {
         let name = section.require("name", .name)
         let kind = kind(section, name, among: catalog.providerKinds, "provider")
         var provider = ProviderConfiguration(name: name ?? "", kind: kind ?? "")
@@ -21,19 +21,19 @@ extension ConfigurationReader {
         for (name, value) in section.readTable("headers", .headerValue) {
             provider.headers.append(.init(name: name, value: value))
         }
-        return name == nil || kind == nil ? nil : provider
+        return provider
     }
 
-    private func providerKey(_ section: ConfigurationSection) -> ProviderConfiguration.Key? {
+    private func providerKey(_ section: ConfigurationSection) -> ProviderConfiguration.Key {
         var name = ProviderConfiguration.defaultKeyName
         section.read("name", .name, into: &name)
         let value = section.require("value", .secret)
-        return value.map { .init(name: name, value: $0) }
+        return .init(name: name, value: value ?? Secret(""))
     }
 
     // MARK: agents
 
-    func agent(_ section: ConfigurationSection) -> AgentConfiguration? {
+    func agent(_ section: ConfigurationSection) -> AgentConfiguration {
         let name = section.require("name", .name)
         let kind = kind(section, name, among: catalog.agentKinds + [AgentConfiguration.customKind], "agent")
         var agent = AgentConfiguration(name: name ?? "", kind: kind ?? "")
@@ -49,13 +49,12 @@ extension ConfigurationReader {
         section.read("home", .absolutePath, into: &agent.home)
         section.readList("accounts", .text("an account"), into: &agent.accounts)
         section.section("timeouts") { timeouts in
-            timeouts.read("start", .duration(), into: &agent.timeouts.start)
             timeouts.read("firstOutput", .duration(), into: &agent.timeouts.firstOutput)
             timeouts.read("idle", .duration(), into: &agent.timeouts.idle)
             timeouts.read("total", .duration(), into: &agent.timeouts.total)
             timeouts.read("grace", .duration(), into: &agent.timeouts.grace)
         }
-        return name == nil || kind == nil ? nil : agent
+        return agent
     }
 
     /// What is not said is the name, when that is a kind as well.
@@ -79,7 +78,7 @@ extension ConfigurationReader {
 
     // MARK: models and keys
 
-    func alias(_ section: ConfigurationSection) -> ModelAliasConfiguration? {
+    func alias(_ section: ConfigurationSection) -> ModelAliasConfiguration {
         let name = section.require("name", .model)
         var alias = ModelAliasConfiguration(name: name ?? "")
         section.read("strategy", .word, into: &alias.strategy)
@@ -89,10 +88,10 @@ extension ConfigurationReader {
         if !section.has("targets") {
             section.report("targets", "is missing; an alias needs a target with provider or agent, and model")
         }
-        return name == nil ? nil : alias
+        return alias
     }
 
-    private func target(_ section: ConfigurationSection) -> ModelAliasConfiguration.Target? {
+    private func target(_ section: ConfigurationSection) -> ModelAliasConfiguration.Target {
         var provider: String?
         var agent: String?
         var model: String?
@@ -101,26 +100,19 @@ extension ConfigurationReader {
         section.read("model", .model, into: &model)
         var weight = 1
         section.read("weight", .integer(1...1000), into: &weight)
-        let upstream: ModelAliasConfiguration.Upstream
-        switch (provider, agent) {
-        case (let name?, nil): upstream = .provider(name)
-        case (nil, let name?): upstream = .agent(name)
-        default:
-            if section.has("provider") == section.has("agent") {
-                section.report("provider", "either provider or agent must be set, not both")
-            }
-            return nil
+        if section.has("provider") == section.has("agent") {
+            section.report("provider", "either provider or agent must be set, not both")
         }
-        if provider != nil, model == nil {
+        if section.has("provider"), !section.has("model") {
             section.report("model", "is missing; it must be the name that the provider knows the model by")
-            return nil
         }
+        let upstream = agent.map(ModelAliasConfiguration.Upstream.agent) ?? .provider(provider ?? "")
         var target = ModelAliasConfiguration.Target(upstream: upstream, model: model ?? "")
         target.weight = weight
         return target
     }
 
-    func key(_ section: ConfigurationSection) -> KeyConfiguration? {
+    func key(_ section: ConfigurationSection) -> KeyConfiguration {
         let name = section.require("name", .name)
         let value = section.require("value", .secret)
         var key = KeyConfiguration(name: name ?? "", value: value ?? Secret(""))
@@ -139,6 +131,6 @@ extension ConfigurationReader {
             section.read("period", .word, into: &budget.period)
             key.budget = budget
         }
-        return name == nil || value == nil ? nil : key
+        return key
     }
 }

@@ -73,8 +73,11 @@ final class ConfigurationSection {
             return nil
         }
         if let value = kind.parse(scalar.text) { return value }
-        let shown = kind.isSecret ? "its value" : Self.quoted(scalar.shown)
-        journal.report(path, "\(shown) is not \(kind.what)")
+        if kind.isSecret {
+            journal.report(path, scalar.text.isEmpty ? "is empty; it must be \(kind.what)" : "is not \(kind.what)")
+        } else {
+            journal.report(path, "\(Self.quoted(scalar.shown)) is not \(kind.what)")
+        }
         return nil
     }
 
@@ -145,8 +148,8 @@ final class ConfigurationSection {
         section.refuseUnknownKeys()
     }
 
-    /// A list of groups; `body` returns `nil` for one that it could not read and has reported.
-    func items<Item>(_ key: String, _ what: String, _ body: (ConfigurationSection) -> Item?) -> [Item] {
+    /// A list of groups. `body` makes an item of each, be it half empty, so that places in the list stay the same.
+    func items<Item>(_ key: String, _ what: String, _ body: (ConfigurationSection) -> Item) -> [Item] {
         let node = take(key, .items, what)
         var items: [ConfigurationNode] = []
         switch node?.content {
@@ -154,13 +157,13 @@ final class ConfigurationSection {
         case .list(let list): items = list
         case .scalar, .map: journal.report(path(key), "must be a list of groups: each \(what)")
         }
-        if journal.isListingKeys { return [read(nil, "\(path(key))[]", body)].compactMap { $0 } }
-        return items.enumerated().compactMap { read($1, "\(path(key))[\($0)]", body) }
+        if journal.isListingKeys { return [read(nil, "\(path(key))[]", body)] }
+        return items.enumerated().map { read($1, "\(path(key))[\($0)]", body) }
     }
 
     private func read<Item>(
-        _ node: ConfigurationNode?, _ path: String, _ body: (ConfigurationSection) -> Item?
-    ) -> Item? {
+        _ node: ConfigurationNode?, _ path: String, _ body: (ConfigurationSection) -> Item
+    ) -> Item {
         if let node { journal.found(node, at: path) }
         let section = ConfigurationSection(node, path: path, journal: journal)
         let item = body(section)

@@ -61,6 +61,7 @@ struct ConfigurationSupport {
     }
 
     private func refuse(_ path: String, _ what: String, _ instead: String) {
+        guard !journal.hasProblem(at: path) else { return }
         journal.report(path, "\(what) is not supported by this version yet; \(instead)")
     }
 }

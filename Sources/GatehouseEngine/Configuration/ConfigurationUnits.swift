@@ -12,14 +12,14 @@ package enum DurationText {
         return overflow ? nil : .milliseconds(total)
     }
 
-    /// The shortest form, except that seconds stay seconds below an hour; parts of a millisecond are dropped.
+    /// The shortest form, except that ten minutes and less stay seconds; parts of a millisecond are dropped.
     package static func write(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         guard attoseconds == 0 else {
             let (total, overflow) = seconds.multipliedReportingOverflow(by: 1000)
             return overflow ? "\(seconds)s" : "\(total + attoseconds / 1_000_000_000_000_000)ms"
         }
-        guard seconds >= 3600, seconds.isMultiple(of: 60) else { return "\(seconds)s" }
+        guard seconds > 600, seconds.isMultiple(of: 60) else { return "\(seconds)s" }
         return seconds.isMultiple(of: 3600) ? "\(seconds / 3600)h" : "\(seconds / 60)m"
     }
 }

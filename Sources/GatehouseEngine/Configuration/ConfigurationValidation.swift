@@ -1,6 +1,8 @@
 import GatehouseCore
 
 /// What is wrong between settings that are each right, and what would be unsafe.
+///
+/// Names and secrets that could not be read are empty here and have been reported.
 struct ConfigurationValidation {
     let tree: GatehouseConfiguration
     let catalog: ConfigurationCatalog
@@ -68,6 +70,7 @@ struct ConfigurationValidation {
     }
 
     private func claim(_ name: String, _ path: String, _ seen: inout [String: String]) {
+        guard !name.isEmpty else { return }
         if let other = seen[name] {
             journal.report("\(path).name", "\"\(name)\" is the name of \(other) already")
         } else {
@@ -118,19 +121,9 @@ struct ConfigurationValidation {
         if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
             journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
         }
-        for variable in agent.environment where !Self.isVariableName(variable.name) {
+        for variable in agent.environment where !ConfigurationValue<String>.isVariableName(variable.name[...]) {
             journal.report(
                 "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
-        }
-    }
-
-    private static func isVariableName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"): true
-            default: false
-            }
         }
     }
 
@@ -157,7 +150,7 @@ struct ConfigurationValidation {
             case .agent: ("agent", tree.agents.map(\.name))
             }
         let name = target.upstream.name
-        guard !names.contains(name) else { return }
+        guard !name.isEmpty, !names.contains(name) else { return }
         let hint = NearestName.to(name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
         journal.report("\(path).\(key)", "\"\(name)\" is not the name of any configured \(key)\(hint)")
     }
@@ -165,7 +158,7 @@ struct ConfigurationValidation {
     private func checkKeys() {
         refuseRepeats([Self.adminKeyName] + tree.keys.map(\.name), "keys", ".name", offset: 1)
         for (index, key) in tree.keys.enumerated() {
-            if let other = tree.keys.prefix(index).firstIndex(where: { $0.value == key.value }) {
+            if !key.value.isEmpty, let other = tree.keys.prefix(index).firstIndex(where: { $0.value == key.value }) {
                 journal.report("keys[\(index)].value", "is that of keys[\(other)] as well; each key needs its own")
             }
             for (position, pattern) in key.models.enumerated() where pattern.dropLast().contains("*") {
@@ -177,7 +170,7 @@ struct ConfigurationValidation {
 
     /// `offset` names stand in front that the operator did not write.
     private func refuseRepeats(_ names: [String], _ path: String, _ key: String, offset: Int = 0) {
-        for (index, name) in names.enumerated() where names.prefix(index).contains(name) {
+        for (index, name) in names.enumerated() where !name.isEmpty && names.prefix(index).contains(name) {
             let isReserved = names.prefix(offset).contains(name)
             journal.report(
                 "\(path)[\(index - offset)]\(key)",

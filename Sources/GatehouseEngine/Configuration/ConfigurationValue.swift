@@ -76,14 +76,14 @@ extension ConfigurationValue where Value: RawRepresentable & CaseIterable, Value
 extension ConfigurationValue where Value == Secret {
     /// One that goes into a header or an environment; empty ones are refused, since they would let anybody in.
     static var secret: Self {
-        Self(what: "a secret of visible characters without spaces; it must not be empty", isSecret: true) { text in
+        Self(what: "a secret of visible characters without spaces", isSecret: true) { text in
             !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? Secret(text) : nil
         }
     }
 
     /// The value of a header.
     static var headerValue: Self {
-        Self(what: "a header value: one line without control characters, not empty", isSecret: true) { text in
+        Self(what: "a header value of one line without control characters", isSecret: true) { text in
             let isLine = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
             return isLine && !text.isEmpty ? Secret(text) : nil
         }
@@ -115,6 +115,11 @@ extension ConfigurationValue where Value == String {
         Self(what: "a model name of at most 256 visible characters without spaces") { text in
             (1...256).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? text : nil
         }
+    }
+
+    static func isVariableName(_ name: Substring) -> Bool {
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+        return name.utf8.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "_") }
     }
 
     static var decimal: Self {

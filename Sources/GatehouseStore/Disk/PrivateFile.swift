@@ -4,8 +4,9 @@ import Glibc
 enum PrivateFile {
     /// The words of the system for its last error.
     static func reason(_ number: Int32 = errno) -> String {
-        // glibc keeps its text for each thread; strerror_r has two signatures, by the feature macros of whoever imports it.
-        strerror(number).map { String(cString: $0) } ?? "error \(number)"
+        var buffer = [CChar](repeating: 0, count: 256)
+        return strerror_r(number, &buffer, buffer.count) == 0
+            ? String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "error \(number)"
     }
 
     static func octal(_ mode: mode_t) -> String {

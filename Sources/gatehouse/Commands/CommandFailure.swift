@@ -1,0 +1,30 @@
+import ArgumentParser
+import GatehouseEngine
+import GatehouseStore
+
+/// Turns errors into lines on standard error and the exit codes that scripts rely on.
+enum CommandFailure {
+    static let unavailable = ExitCode(69)
+    static let `internal` = ExitCode(70)
+    static let io = ExitCode(74)
+    static let configuration = ExitCode(78)
+
+    static func reported(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let problems as ConfigurationProblems {
+            for problem in problems.list { CommandOutput.complain(problem.description) }
+            throw configuration
+        } catch let error as StoreError {
+            CommandOutput.complain(error.description)
+            throw error.code == .unsafe ? configuration : io
+        } catch let code as ExitCode {
+            throw code
+        } catch is CleanExit {
+            return
+        } catch {
+            CommandOutput.complain("\(error)")
+            throw `internal`
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// What this build is called.
+enum GatehouseVersion {
+    static let current = "0.1.0"
+}

@@ -1,0 +1,21 @@
+import GatehouseEngine
+import GatehouseUpstream
+
+/// What this build and this host offer to a configuration.
+enum HostCatalog {
+    static func make(variables: [String: String]) -> ConfigurationCatalog {
+        let path = variables["PATH"] ?? ""
+        return ConfigurationCatalog(
+            providers: ProviderRow.all.map { row in
+                .init(
+                    name: row.kind, kind: row.kind, environmentVariable: row.environmentVariable,
+                    needsBaseURL: row.baseURL == nil)
+            },
+            agentKinds: AgentKind.allCases.filter { $0 != .custom }.map(\.rawValue),
+            agentsOnPath: {
+                AgentDiscovery.onPath(path: path).map { found in
+                    .init(name: found.kind.rawValue, kind: found.kind.rawValue, executable: found.path)
+                }
+            })
+    }
+}
