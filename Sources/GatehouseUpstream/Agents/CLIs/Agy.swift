@@ -22,6 +22,7 @@ struct Agy: AgentCLI {
 
 struct AgyParser: AgentParser {
     private var verdict = AgentVerdict()
+    private var textStep = 0
     private var stepFailed = false
     private var errorText: String?
     private var isFailed = false
@@ -49,8 +50,10 @@ struct AgyParser: AgentParser {
                 errorText = step.text("error") ?? step.text("error_message") ?? errorText
             }
             guard let text = step.text("text_delta") else { return [] }
-            verdict.hasText = true
-            return [.textDelta(text)]
+            let index = step.tokens("step_index")
+            if index != textStep { verdict.breakText() }
+            textStep = index
+            return [verdict.give(text)]
         case "tool":
             let index = step.tokens("step_index")
             var events: [CanonicalEvent] = []
@@ -85,8 +88,7 @@ struct AgyParser: AgentParser {
         verdict.finish = Finish(
             .stop, usage: usage.flatMap { $0.total > 0 ? $0 : nil }, session: result.text("conversation_id"))
         guard !verdict.hasText, let text = result.text("response") else { return [] }
-        verdict.hasText = true
-        return [.textDelta(text)]
+        return [verdict.give(text)]
     }
 
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {

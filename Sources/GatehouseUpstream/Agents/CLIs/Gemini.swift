@@ -35,6 +35,7 @@ struct GeminiParser: AgentParser {
         case "message": return message(record)
         case "tool_use":
             guard let id = record.text("tool_id"), let name = record.text("tool_name") else { return [] }
+            verdict.breakText()
             return [.toolStarted(id: id, name: name, input: record["parameters"]?.text)]
         case "tool_result": return toolResult(record)
         case "error": return error(record)
@@ -47,8 +48,7 @@ struct GeminiParser: AgentParser {
 
     private mutating func message(_ record: JSONValue) -> [CanonicalEvent] {
         guard record.text("role") == "assistant", let text = record.text("content") else { return [] }
-        verdict.hasText = true
-        return [.textDelta(text)]
+        return [verdict.give(text)]
     }
 
     private mutating func toolResult(_ record: JSONValue) -> [CanonicalEvent] {

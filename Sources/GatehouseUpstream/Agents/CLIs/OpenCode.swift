@@ -46,8 +46,8 @@ struct OpenCodeParser: AgentParser {
             return [.started(model: nil, session: session)]
         case "text":
             guard let text = part.text("text") else { return [] }
-            verdict.hasText = true
-            return [.textDelta(text)]
+            verdict.breakText()
+            return [verdict.give(text)]
         case "reasoning": return part.text("text").map { [.reasoningDelta($0)] } ?? []
         case "tool_use": return tool(part)
         case "step_finish":

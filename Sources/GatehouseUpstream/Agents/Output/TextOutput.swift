@@ -44,8 +44,9 @@ package struct TextOutput: AgentOutput {
         guard count > 0 else { return [] }
         let text = String(decoding: pending[..<count], as: UTF8.self)
         pending.removeFirst(count)
-        if !verdict.hasText { verdict.hasText = text.utf8.contains { $0 > 0x20 } }
-        return [.textDelta(text)]
+        // White space alone is no answer.
+        guard verdict.hasText || text.utf8.contains(where: { $0 > 0x20 }) else { return [.textDelta(text)] }
+        return [verdict.give(text)]
     }
 
     /// How many bytes at the end must wait: a cut character, or a line break that may be the last one.
