@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""subtype":"success","is_error":true,"api_error_status":429,"result":"Claude AI usage limit reached|1700003600""#, Failure.Kind.quota, 3600),
+        (#""subtype":"success","is_error":true,"api_error_status":429,"result":"Claude AI usage limit reached|1700003600""#, Failure.Kind.quota, Int?.some(3600)),
         (#""subtype":"success","is_error":true,"api_error_status":429,"result":"slow down""#, .rate, nil),
         (#""subtype":"success","is_error":true,"api_error_status":529,"result":"Overloaded""#, .capacity, nil),
         (#""subtype":"success","is_error":true,"api_error_status":500,"result":"oops""#, .upstream, nil),
