@@ -51,7 +51,8 @@ def mode_signal(arguments):
     """Ends by signal NUMBER after some text."""
     say("before the end")
     number = int(arguments[0])
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
@@ -106,7 +107,7 @@ def mode_dump(arguments):
         json.dumps(
             {
                 "argv": sys.argv[1:],
-                "environment": dict(os.environ),
+                "temporary": os.environ["TMPDIR"],
                 "descriptors": sorted(descriptors),
                 "directory": os.getcwd(),
                 "modes": {path: oct(os.stat(path).st_mode & 0o777) for path in [".", "..", os.environ["TMPDIR"]]},

@@ -59,8 +59,10 @@ final class AgentTimers: Sendable {
             let now = clock.now
             let (deadline, expiry) = state.withLock { next($0, now: now) }
             if now >= deadline, let expiry { return expiry }
+            // What is noted meanwhile may bring an earlier deadline, but none that is nearer than the shortest timer.
+            let look = now + min(timeouts.firstOutput, timeouts.idle, timeouts.linger)
             do {
-                try await clock.sleep(until: deadline)
+                try await clock.sleep(until: min(deadline, look))
             } catch {
                 return nil
             }
