@@ -48,7 +48,8 @@ struct AgentVerdict: Sendable {
         }
         guard hasText else {
             guard denials.isEmpty else {
-                return .failure(Failure(.denied, detail: "no answer; denied: " + denials.joined(separator: ", ").bounded))
+                return .failure(
+                    Failure(.denied, detail: "no answer; denied: " + denials.joined(separator: ", ").bounded))
             }
             return .failure(Failure(.empty, detail: "no text in the answer"))
         }

@@ -1,11 +1,12 @@
 import GatehouseCore
-@testable import GatehouseUpstream
 import Glibc
 import NIOCore
 import NIOPosix
 import Subprocess
 import SystemPackage
 import Testing
+
+@testable import GatehouseUpstream
 
 /// A runner with a directory of its own, as long as a test runs.
 struct AgentBench: Sendable {
@@ -87,7 +88,9 @@ struct AgentBench: Sendable {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -170,7 +173,8 @@ final class Call: Sendable {
 extension UpstreamRequest {
     static func prompt(_ prompt: String, model: String = "") -> UpstreamRequest {
         let request = CanonicalRequest(model: model, messages: [Message(role: .user, parts: [.text(prompt)])])
-        return UpstreamRequest(id: "test", operation: .chatCompletions, model: model, stream: true, payload: .canonical(request))
+        return UpstreamRequest(
+            id: "test", operation: .chatCompletions, model: model, stream: true, payload: .canonical(request))
     }
 }
 

@@ -1,10 +1,11 @@
 import GatehouseCore
-@testable import GatehouseUpstream
 import Glibc
 import NIOCore
 import Subprocess
 import Synchronization
 import Testing
+
+@testable import GatehouseUpstream
 
 /// Whole runs of a fake agent under the supervisor.
 @Suite(.timeLimit(.minutes(2)))
@@ -31,7 +32,9 @@ struct AgentRunTests {
     /// X27: what the agent gets is exactly what it should get.
     @Test func theAgentGetsWhatItShouldAndNothingElse() async throws {
         try await AgentBench.with { bench async throws in
-            let agent = bench.agent(["dump", "{model}", "--flag=$(id)"]) { $0.environmentNames = ["LISTED", "MISSING"] }
+            let agent = bench.agent(["dump", "{model}", "--flag=$(id)"]) {
+                $0.environmentNames = ["LISTED", "MISSING"]
+            }
             let reading = try await Call(agent, prompt: "secret --flag\n$(id)", model: "vendor/model-1.5:x").reading()
             let dump = try JSONValue(parsing: Array(reading.text.utf8))
             #expect(dump["argv"]?.array?.compactMap(\.string) == ["dump", "vendor/model-1.5:x", "--flag=$(id)"])
@@ -116,8 +119,10 @@ struct AgentRunTests {
                 try await Call(bench.agent(mode)).reading().failure
             }
             #expect(try await failure(["exit", "0"])?.kind == .empty)
-            #expect(try await failure(["exit", "3", "Error: quota exceeded, resets in 2h"]) == Failure(
-                .quota, detail: "exit 3: Error: quota exceeded, resets in 2h", retryAfter: 7200))
+            #expect(
+                try await failure(["exit", "3", "Error: quota exceeded, resets in 2h"])
+                    == Failure(
+                        .quota, detail: "exit 3: Error: quota exceeded, resets in 2h", retryAfter: 7200))
             #expect(try await failure(["exit", "9"])?.kind == .failed)
             #expect(try await failure(["signal", "11"]) == Failure(.crashed, detail: "ended by signal 11"))
             #expect(try await failure(["signal", "9"])?.kind == .crashed)
@@ -126,7 +131,9 @@ struct AgentRunTests {
             let script = try bench.write("#!/no/such/interpreter\n", to: "script")
             chmod(script, 0o700)
             let broken = bench.agent([]) { $0.command = [script] }
-            #expect(try await Call(broken).reading().failure == Failure(.spawn, detail: "gatehouse-supervisor: exec: ENOENT"))
+            #expect(
+                try await Call(broken).reading().failure
+                    == Failure(.spawn, detail: "gatehouse-supervisor: exec: ENOENT"))
             let long = bench.agent(["exit", String(repeating: "x", count: 200_000)])
             #expect(try await Call(long).reading().failure?.kind == .spawn)
         }
@@ -217,7 +224,11 @@ struct AgentRunTests {
         #expect(await reading.expiry() == .timeout(.firstByte))
         let silent = AgentTimers(timeouts)
         silent.noteOutput()
+        silent.noteReading()
         #expect(await silent.expiry() == .timeout(.idle))
+        let working = AgentTimers(timeouts)
+        working.noteOutput()
+        #expect(await working.expiry() == .timeout(.total))
     }
 
     @Test func hasSlots() async throws {

@@ -17,7 +17,8 @@ import Testing
 
     @Test func splitsOnLineFeedOnly() throws {
         let text = "a\u{2028}b\u{85}c\u{0B}d\u{0C}e\rf\r\n\n{\"x\":1}\nrest"
-        #expect(try lines([ByteBuffer(string: text)]) == ["a\u{2028}b\u{85}c\u{0B}d\u{0C}e\rf", "", "{\"x\":1}", "rest"])
+        #expect(
+            try lines([ByteBuffer(string: text)]) == ["a\u{2028}b\u{85}c\u{0B}d\u{0C}e\rf", "", "{\"x\":1}", "rest"])
     }
 
     @Test func anySplitGivesTheSameLines() throws {

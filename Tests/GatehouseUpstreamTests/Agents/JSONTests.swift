@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct JSONTests {
     @Test func readsEveryKindOfValue() throws {
-        let value = try JSONValue(parsing: Array(#" {"a":[1,-0.5e+3,true,false,null],"b":{"":"x\u00e9\ud83d\ude00\n\/"}} "#.utf8))
+        let value = try JSONValue(
+            parsing: Array(#" {"a":[1,-0.5e+3,true,false,null],"b":{"":"x\u00e9\ud83d\ude00\n\/"}} "#.utf8))
         #expect(
             value
                 == .object([
@@ -50,7 +51,9 @@ import Testing
     }
 
     @Test func limitsDepthCountAndNumbers() throws {
-        func nested(_ depth: Int) -> [UInt8] { Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8) }
+        func nested(_ depth: Int) -> [UInt8] {
+            Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
+        }
         _ = try JSONValue(parsing: nested(64))
         #expect(throws: JSONError(.tooDeep, at: 64)) { try JSONValue(parsing: nested(65)) }
         #expect(throws: JSONError(.tooDeep, at: 64)) { try JSONValue(parsing: nested(200_000)) }

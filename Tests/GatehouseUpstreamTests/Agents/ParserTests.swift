@@ -27,7 +27,8 @@ import Testing
             """)
         #expect(
             reading.events == [
-                .started(model: "claude-sonnet-4", session: "s1"), .reasoningDelta("hm"), .textDelta("Hel"), .textDelta("lo"),
+                .started(model: "claude-sonnet-4", session: "s1"), .reasoningDelta("hm"), .textDelta("Hel"),
+                .textDelta("lo"),
                 .limit(UsageLimit(kind: "five_hour", used: 0.85, resetsAt: 1_700_000_000)), .textDelta("\n\nBye"),
             ])
         #expect(
@@ -37,7 +38,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""subtype":"success","is_error":true,"api_error_status":429,"result":"Claude AI usage limit reached|1700003600""#, Failure.Kind.quota, Int?.some(3600)),
+        (
+            #""subtype":"success","is_error":true,"api_error_status":429,"result":"Claude AI usage limit reached|1700003600""#,
+            Failure.Kind.quota, Int?.some(3600)
+        ),
         (#""subtype":"success","is_error":true,"api_error_status":429,"result":"slow down""#, .rate, nil),
         (#""subtype":"success","is_error":true,"api_error_status":529,"result":"Overloaded""#, .capacity, nil),
         (#""subtype":"success","is_error":true,"api_error_status":500,"result":"oops""#, .upstream, nil),
@@ -68,10 +72,14 @@ import Testing
 
     @Test func denialsWithoutAnAnswerAreDenied() throws {
         let claude = try read(
-            .claude, #"{"type":"result","subtype":"success","is_error":false,"result":"","permission_denials":[{"tool_name":"Bash"}]}"#)
+            .claude,
+            #"{"type":"result","subtype":"success","is_error":false,"result":"","permission_denials":[{"tool_name":"Bash"}]}"#
+        )
         #expect(claude.failure?.kind == .denied)
         let agy = try read(
-            .agy, #"{"event":"result","result":{"status":"SUCCESS","response":"","denied_actions":[{"action":"run_command","display_name":"Run"}]}}"#)
+            .agy,
+            #"{"event":"result","result":{"status":"SUCCESS","response":"","denied_actions":[{"action":"run_command","display_name":"Run"}]}}"#
+        )
         #expect(agy.failure?.kind == .denied)
         #expect(agy.failure?.detail.contains("Run") == true)
     }
@@ -91,7 +99,8 @@ import Testing
     // MARK: Gemini
 
     @Test(arguments: [
-        (Int32(41), Failure.Kind.auth), (42, .input), (55, .denied), (173, .rate), (145, .auth), (247, .capacity), (1, .failed),
+        (Int32(41), Failure.Kind.auth), (42, .input), (55, .denied), (173, .rate), (145, .auth), (247, .capacity),
+        (1, .failed),
     ])
     func geminiExitCodes(code: Int32, kind: Failure.Kind) throws {
         #expect(try read(.gemini, "", exit: AgentExit(.exited(code), stderr: "something")).failure?.kind == kind)
@@ -100,7 +109,8 @@ import Testing
     @Test func geminiSkipsNoticesAndNeverTakesTooManyTurnsForAnAnswer() throws {
         let notices = "Loaded cached credentials.\n[1,2]\n{broken\n"
         let answer = #"{"type":"message","role":"assistant","content":"half","delta":true}"# + "\n"
-        let end = #"{"type":"result","status":"success","stats":{"input_tokens":3,"output_tokens":4,"cached":2}}"# + "\n"
+        let end =
+            #"{"type":"result","status":"success","stats":{"input_tokens":3,"output_tokens":4,"cached":2}}"# + "\n"
         let well = try read(.gemini, notices + answer + end)
         #expect(well.events == [.textDelta("half")])
         #expect(well.finish == Finish(.stop, usage: Usage(input: 3, output: 4, cachedInput: 2)))
@@ -111,13 +121,17 @@ import Testing
     @Test func geminiQuota() throws {
         func reading(_ type: String, _ message: String) throws -> Reading {
             try read(
-                .gemini, "{\"type\":\"result\",\"status\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\"\(message)\"}}",
+                .gemini,
+                "{\"type\":\"result\",\"status\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\"\(message)\"}}",
                 exit: AgentExit(.exited(173)))
         }
-        let short = try reading("RetryableQuotaError", "You exceeded your current quota. Please retry in 34.07s.").failure
+        let short = try reading("RetryableQuotaError", "You exceeded your current quota. Please retry in 34.07s.")
+            .failure
         #expect(short?.kind == .rate)
         #expect(short?.retryAfter == 35)
-        #expect(try reading("TerminalQuotaError", "You have exhausted your capacity on this model.").failure?.kind == .quota)
+        #expect(
+            try reading("TerminalQuotaError", "You have exhausted your capacity on this model.").failure?.kind == .quota
+        )
         #expect(try reading("Error", "[API Error: model is overloaded]").failure?.kind == .capacity)
     }
 
@@ -164,7 +178,8 @@ import Testing
         let reading = try read(
             .agy,
             agyAnswer
-                + #"{"event":"result","result":{"conversation_id":"c1","status":"SUCCESS","response":"OK\n","usage":{"input_tokens":13823,"output_tokens":91,"thinking_tokens":90,"cache_read_tokens":7}}}"#)
+                + #"{"event":"result","result":{"conversation_id":"c1","status":"SUCCESS","response":"OK\n","usage":{"input_tokens":13823,"output_tokens":91,"thinking_tokens":90,"cache_read_tokens":7}}}"#
+        )
         #expect(
             reading.events == [
                 .started(model: nil, session: "c1"), .textDelta("OK"),
@@ -177,18 +192,23 @@ import Testing
     }
 
     @Test func agyHalfAnswersAreFailures() throws {
-        let success = #"{"event":"result","result":{"status":"SUCCESS","response":"half","usage":{"input_tokens":0,"output_tokens":0}}}"#
+        let success =
+            #"{"event":"result","result":{"status":"SUCCESS","response":"half","usage":{"input_tokens":0,"output_tokens":0}}}"#
         let partial = AgentExit(.exited(0), stderr: "[agy] print timeout after 5m; returning partial output\n")
         #expect(try read(.agy, success, exit: partial).failure?.kind == .timeout(.own))
         #expect(try read(.agy, success).finish?.usage == nil)
-        let step = #"{"event":"step_update","step_update":{"step_index":3,"state":"ERROR","step_type":"agent_response"}}"# + "\n"
+        let step =
+            #"{"event":"step_update","step_update":{"step_index":3,"state":"ERROR","step_type":"agent_response"}}"#
+            + "\n"
         #expect(try read(.agy, agyAnswer + step + success).failure?.kind == .failed)
     }
 
     @Test func agyQuotaTellsWhen() throws {
         let exit = AgentExit(
             .exited(3),
-            stderr: "error: Individual quota reached. Contact your administrator. Resets in 34m13s.\nAGY_ERROR: {\"short_error\":\"RESOURCE_EXHAUSTED (code 429)\"}\n")
+            stderr:
+                "error: Individual quota reached. Contact your administrator. Resets in 34m13s.\nAGY_ERROR: {\"short_error\":\"RESOURCE_EXHAUSTED (code 429)\"}\n"
+        )
         let reading = try read(.agy, #"{"event":"result","result":{"status":"ERROR","error":"quota"}}"#, exit: exit)
         #expect(reading.failure?.kind == .quota)
         #expect(reading.failure?.retryAfter == 2053)
@@ -199,9 +219,11 @@ import Testing
     @Test func codexQuotaTellsWhen() throws {
         // 14:00 UTC; the host is at UTC+1, where 3:28 PM comes in 28 minutes.
         let exit = AgentExit(.exited(1), clock: WallClock(now: 1_700_056_800, offset: 3600))
-        let message = "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try again at 3:28 PM."
+        let message =
+            "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try again at 3:28 PM."
         let reading = try read(
-            .codex, "{\"type\":\"error\",\"message\":\"\(message)\"}\n{\"type\":\"turn.failed\",\"error\":{\"message\":\"\(message)\"}}",
+            .codex,
+            "{\"type\":\"error\",\"message\":\"\(message)\"}\n{\"type\":\"turn.failed\",\"error\":{\"message\":\"\(message)\"}}",
             exit: exit)
         #expect(reading.failure?.kind == .quota)
         #expect(reading.failure?.retryAfter == 28 * 60)
@@ -225,8 +247,10 @@ import Testing
         }
         let reading = try read(
             .opencode,
-            "{\"type\":\"step_start\",\"sessionID\":\"s\"}\n" + step("tool-calls", "0.1") + "{\"type\":\"step_start\",\"sessionID\":\"s\"}\n"
-                + "{\"type\":\"text\",\"part\":{\"text\":\"a\"}}\n{\"type\":\"text\",\"part\":{\"text\":\"b\"}}\n" + step("stop", "0.2"))
+            "{\"type\":\"step_start\",\"sessionID\":\"s\"}\n" + step("tool-calls", "0.1")
+                + "{\"type\":\"step_start\",\"sessionID\":\"s\"}\n"
+                + "{\"type\":\"text\",\"part\":{\"text\":\"a\"}}\n{\"type\":\"text\",\"part\":{\"text\":\"b\"}}\n"
+                + step("stop", "0.2"))
         #expect(reading.text == "a\n\nb")
         #expect(
             reading.finish
@@ -237,7 +261,8 @@ import Testing
 
     @Test func cursorFailsWithoutRecords() throws {
         let exit = AgentExit(
-            .exited(1), stderr: "Error: Authentication required. Please run 'cursor-agent login' first, or set CURSOR_API_KEY\n")
+            .exited(1),
+            stderr: "Error: Authentication required. Please run 'cursor-agent login' first, or set CURSOR_API_KEY\n")
         #expect(try read(.cursorAgent, "", exit: exit).failure?.kind == .auth)
     }
 
@@ -248,7 +273,8 @@ import Testing
         var generator = SeededGenerator(seed: 5)
         for _ in 0..<300 {
             let pieces = ByteBuffer(string: text).cut(using: &generator, atMost: 4)
-            let reading = try read(.llm, pieces, exit: AgentExit(.exited(0), stderr: "Token usage: 7 input, 5 output, {\"x\": {}}\n"))
+            let reading = try read(
+                .llm, pieces, exit: AgentExit(.exited(0), stderr: "Token usage: 7 input, 5 output, {\"x\": {}}\n"))
             #expect(reading.text == "Bold é 😀\r\nline\n\nend")
             #expect(reading.finish == Finish(.stop, usage: Usage(input: 7, output: 5)))
         }
@@ -258,8 +284,12 @@ import Testing
         #expect(try read(.llm, [ByteBuffer(bytes: [0x61, 0xE2, 0x82])]).text == "a\u{FFFD}")
         #expect(try read(.llm, " \n").failure?.kind == .empty)
         #expect(try read(.llm, "half", exit: AgentExit(.exited(143))).failure?.kind == .failed)
-        #expect(try read(.llm, "", exit: AgentExit(.exited(1), stderr: "Error: 'Unknown model: nope'\n")).failure?.kind == .modelUnknown)
-        #expect(try read(.llm, "", exit: AgentExit(.exited(1), stderr: "Error: Connection error.\n")).failure?.kind == .unreachable)
+        #expect(
+            try read(.llm, "", exit: AgentExit(.exited(1), stderr: "Error: 'Unknown model: nope'\n")).failure?.kind
+                == .modelUnknown)
+        #expect(
+            try read(.llm, "", exit: AgentExit(.exited(1), stderr: "Error: Connection error.\n")).failure?.kind
+                == .unreachable)
     }
 
     // MARK: All
@@ -269,8 +299,11 @@ import Testing
         #expect(try read(kind, "").failure?.kind == .empty)
         #expect(try read(kind, "", exit: AgentExit(.signaled(9))).failure?.kind == .crashed)
         let spawn = AgentExit(.exited(127), stderr: "gatehouse-supervisor: exec: ENOENT\n")
-        #expect(try read(kind, "", exit: spawn).failure == Failure(.spawn, detail: "gatehouse-supervisor: exec: ENOENT"))
-        #expect(try read(kind, "{}\n[]\nnull\n{\"type\":5}\n{\"type\":\"\"}\n{\"event\":\"x\"}\n{\"type\":\"result\"").finish == nil || kind == .llm)
+        #expect(
+            try read(kind, "", exit: spawn).failure == Failure(.spawn, detail: "gatehouse-supervisor: exec: ENOENT"))
+        #expect(
+            try read(kind, "{}\n[]\nnull\n{\"type\":5}\n{\"type\":\"\"}\n{\"event\":\"x\"}\n{\"type\":\"result\"")
+                .finish == nil || kind == .llm)
     }
 
     /// Whatever an agent prints, its reader goes on.
@@ -288,7 +321,8 @@ import Testing
             if Bool.random(using: &generator), !bytes.isEmpty {
                 bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
             }
-            let reading = try read(kind, [ByteBuffer(bytes: bytes), ByteBuffer(string: "\n"), ByteBuffer(bytes: bytes)])
+            let reading = try read(
+                kind, [ByteBuffer(bytes: bytes), ByteBuffer(string: "\n"), ByteBuffer(bytes: bytes)])
             if let usage = reading.finish?.usage {
                 #expect(usage.input >= 0 && usage.output >= 0 && usage.total >= 0)
             }

@@ -1,14 +1,17 @@
-@testable import GatehouseUpstream
 import GatehouseCore
 import Testing
+
+@testable import GatehouseUpstream
 
 @Suite struct ResetTimeTests {
     /// 2026-08-06 14:00:00 UTC.
     private let clock = WallClock(now: 1_786_024_800, offset: 0)
 
     @Test(arguments: [
-        ("Resets in 34m13s.", 2053), ("Please retry in 34.07s", 35), ("try again in 3 days 6 hours 57 minutes", 284_220),
-        ("retry after 5 seconds", 5), ("Claude AI usage limit reached|1786028400", 3600), ("try again at 3:28 PM.", 5280),
+        ("Resets in 34m13s.", 2053), ("Please retry in 34.07s", 35),
+        ("try again in 3 days 6 hours 57 minutes", 284_220),
+        ("retry after 5 seconds", 5), ("Claude AI usage limit reached|1786028400", 3600),
+        ("try again at 3:28 PM.", 5280),
         ("resets 3pm", 3600), ("resets 1 am", 39_600), ("try again at Aug 8th, 2026 12:30 PM", 167_400),
         ("limit reached|1786020000", 1), ("in 400 days", 31 * 86_400), ("in 2 hours and 5 minutes", 7500),
     ])
@@ -17,7 +20,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "resets 3pm (America/Los_Angeles)", "in the end", "in 5 apples", "at noon", "see page 34", "in 99999999999999999999 hours",
+        "resets 3pm (America/Los_Angeles)", "in the end", "in 5 apples", "at noon", "see page 34",
+        "in 99999999999999999999 hours",
         "resets Jul 23 at 6pm (America/Los_Angeles)", "|12345678901", "at 25:00", "at 13 pm", "",
     ])
     func readsNothing(message: String) {

@@ -1,7 +1,8 @@
-@testable import GatehouseUpstream
 import Subprocess
 import SystemPackage
 import Testing
+
+@testable import GatehouseUpstream
 
 /// The supervisor by itself.
 @Suite(.timeLimit(.minutes(1)))
@@ -53,8 +54,10 @@ struct SupervisorTests {
 
     @Test func limits() async throws {
         let outcome = try await supervise(
-            ["--cpu-s", "77", "--nofile", "66", "--fsize", "1048576", "--data", "1073741824", "--", "sh", "-c",
-             "ulimit -t; ulimit -n; ulimit -f; ulimit -d; ulimit -c"])
+            [
+                "--cpu-s", "77", "--nofile", "66", "--fsize", "1048576", "--data", "1073741824", "--", "sh", "-c",
+                "ulimit -t; ulimit -n; ulimit -f; ulimit -d; ulimit -c",
+            ])
         #expect(outcome.output == "77\n66\n2048\n1048576\n0\n")
     }
 
@@ -67,7 +70,9 @@ struct SupervisorTests {
     @Test func discovery() async throws {
         let directory = try AgentBench.temporaryDirectory()
         defer { AgentBench.remove(directory) }
-        let script = try await supervise(["--", "sh", "-c", "cd \(directory) && touch gemini claude codex llm && chmod +x claude llm && mkdir agy"])
+        let script = try await supervise([
+            "--", "sh", "-c", "cd \(directory) && touch gemini claude codex llm && chmod +x claude llm && mkdir agy",
+        ])
         #expect(script.status == .exited(0))
         #expect(
             AgentDiscovery.onPath(path: "relative:/nowhere:\(directory)/")

@@ -1,10 +1,11 @@
 import GatehouseCore
-@testable import GatehouseUpstream
 import Glibc
 import NIOCore
 import Subprocess
 import SystemPackage
 import Testing
+
+@testable import GatehouseUpstream
 
 /// Nothing of an agent survives its end, whatever the end is. The family of the fake agent ignores SIGTERM, and has an
 /// orphan and a member in a session of its own; a named pipe tells when the last one is gone.

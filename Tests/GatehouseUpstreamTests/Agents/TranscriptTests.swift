@@ -81,7 +81,8 @@ extension Expectation {
     }
 
     private static func fails(
-        _ kind: AgentKind, _ id: String, _ failure: Failure.Kind, text: String? = nil, tools: (Int, Int, Int) = (0, 0, 0)
+        _ kind: AgentKind, _ id: String, _ failure: Failure.Kind, text: String? = nil,
+        tools: (Int, Int, Int) = (0, 0, 0)
     ) -> Expectation {
         Expectation(kind: kind, id: id, text: text, tools: tools, failure: failure)
     }
@@ -142,7 +143,8 @@ extension Expectation {
         // Two sessions in one: the second one is an error and counts.
         .fails(
             .claude, "claude-claude-stream-json-session-63a74518", .failed,
-            text: "Sure - I-ll list the directory contents.\n\nI see README.md, pyproject.toml, and src/.", tools: (2, 2, 0)),
+            text: "Sure - I-ll list the directory contents.\n\nI see README.md, pyproject.toml, and src/.",
+            tools: (2, 2, 0)),
         // Files that Claude keeps of a session, and single records: they have no terminal record.
         .fails(.claude, "claude-rate-limit-585589ed", .quota, text: ""),
         .fails(.claude, "claude-1-continue-run-ls-tool-0c32d4cc", .truncated, tools: (1, 1, 0)),
@@ -283,7 +285,9 @@ struct Transcript {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if !name.hasPrefix(".") { names.append(name) }
         }
         return names

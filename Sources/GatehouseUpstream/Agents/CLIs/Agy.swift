@@ -92,7 +92,9 @@ struct AgyParser: AgentParser {
     }
 
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {
-        if exit.stderr.contains("[agy] print timeout after") || errorText?.contains("timeout waiting for response") == true {
+        if exit.stderr.contains("[agy] print timeout after")
+            || errorText?.contains("timeout waiting for response") == true
+        {
             verdict.failure = Failure(.timeout(.own), detail: "the agent's own print timeout")
         } else if isFailed || stepFailed {
             verdict.failure = failure(exit)
@@ -102,7 +104,9 @@ struct AgyParser: AgentParser {
 
     /// The records say little; standard error tells why.
     private func failure(_ exit: AgentExit) -> Failure {
-        let lines = FailureText.errorLines(exit.stderr).filter { $0.lowercased().hasPrefix("error") || $0.hasPrefix("AGY_ERROR") }
+        let lines = FailureText.errorLines(exit.stderr).filter {
+            $0.lowercased().hasPrefix("error") || $0.hasPrefix("AGY_ERROR")
+        }
         let isQuota = exit.status == .exited(3)
         for text in lines + [errorText].compactMap(\.self) {
             // RESOURCE_EXHAUSTED is used for short limits too; exit code 3 is not.

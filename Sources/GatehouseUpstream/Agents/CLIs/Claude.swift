@@ -98,7 +98,9 @@ struct ClaudeParser: AgentParser {
             case "thinking":
                 if let text = part.text("thinking"), !isSubagent, !isRepeated { events.append(.reasoningDelta(text)) }
             case "tool_use":
-                guard let id = part.text("id"), let name = part.text("name"), openTools.insert(id).inserted else { continue }
+                guard let id = part.text("id"), let name = part.text("name"), openTools.insert(id).inserted else {
+                    continue
+                }
                 events.append(.toolStarted(id: id, name: name, input: part["input"]?.text))
             default: continue
             }
@@ -174,7 +176,8 @@ struct ClaudeParser: AgentParser {
 
     private func failure(_ result: JSONValue, _ clock: WallClock) -> Failure {
         let errors = (result["errors"]?.array ?? []).compactMap(\.string)
-        let message = result["error"]?.text("message") ?? result.text("result") ?? errors.last
+        let message =
+            result["error"]?.text("message") ?? result.text("result") ?? errors.last
             ?? result.text("subtype") ?? "an error without words"
         switch result.text("subtype") {
         case "error_max_turns", "error_max_budget_usd": return Failure(.truncated, detail: message.bounded)
@@ -183,7 +186,8 @@ struct ClaudeParser: AgentParser {
         if let status = result["api_error_status"]?.int {
             return FailureText.classify(status: status, message: message, clock: clock)
         }
-        return FailureText.classify(message, clock: clock, fallback: toldError.map { Self.kind(ofError: $0.kind) } ?? .failed)
+        return FailureText.classify(
+            message, clock: clock, fallback: toldError.map { Self.kind(ofError: $0.kind) } ?? .failed)
     }
 
     private static func kind(ofError error: String) -> Failure.Kind {

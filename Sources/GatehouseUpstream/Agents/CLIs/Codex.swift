@@ -83,7 +83,10 @@ struct CodexParser: AgentParser {
             return ("shell", item["command"].map { JSONValue.object([.init("command", $0)]).text })
         case "file_change": return ("file_change", item["changes"]?.text)
         case "mcp_tool_call":
-            return ([item.text("server"), item.text("tool")].compactMap(\.self).joined(separator: "."), item["arguments"]?.text)
+            return (
+                [item.text("server"), item.text("tool")].compactMap(\.self).joined(separator: "."),
+                item["arguments"]?.text
+            )
         case "web_search": return ("web_search", item["query"].map { JSONValue.object([.init("query", $0)]).text })
         default: return nil
         }
@@ -95,7 +98,8 @@ struct CodexParser: AgentParser {
             usage: usage.map { usage in
                 Usage(
                     input: usage.tokens("input_tokens"), output: usage.tokens("output_tokens"),
-                    cachedInput: usage.tokens("cached_input_tokens"), reasoning: usage.tokens("reasoning_output_tokens"))
+                    cachedInput: usage.tokens("cached_input_tokens"), reasoning: usage.tokens("reasoning_output_tokens")
+                )
             },
             session: thread)
         guard let message else { return [] }

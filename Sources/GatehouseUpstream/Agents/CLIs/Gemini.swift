@@ -54,7 +54,8 @@ struct GeminiParser: AgentParser {
     private mutating func toolResult(_ record: JSONValue) -> [CanonicalEvent] {
         guard let id = record.text("tool_id") else { return [] }
         let error = record["error"]
-        let isDenied = error?.text("type")?.lowercased().contains("policy") == true
+        let isDenied =
+            error?.text("type")?.lowercased().contains("policy") == true
             || error?.text("message")?.lowercased().contains("denied by policy") == true
         if isDenied { verdict.denials.append(id) }
         return [.toolFinished(id: id, succeeded: record.text("status") == "success", denied: isDenied)]

@@ -3,8 +3,8 @@ package import NIOCore
 
 /// Plain text, given on as it comes: for agents that print nothing but their answer.
 ///
-/// Characters cut in the middle wait for their rest, broken UTF-8 becomes U+FFFD, terminal sequences are removed, and one
-/// line feed at the very end is the terminal's, not the answer's.
+/// Characters cut in the middle wait for their rest, broken UTF-8 becomes U+FFFD, terminal sequences are removed, and
+/// one line feed at the very end is the terminal's, not the answer's.
 package struct TextOutput: AgentOutput {
     private var filter = TerminalText()
     private var pending: [UInt8] = []
