@@ -47,6 +47,7 @@ package final class CallDriver: UpstreamReply {
         }
         record.provider = route.entry.name
         record.upstreamModel = route.model
+        record.isAgent = route.entry.kind == .agent
         let payload = try payload(head, route)
         machine = CallMachine(
             CallMachine.Plan(

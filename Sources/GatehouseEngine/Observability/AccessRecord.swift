@@ -9,11 +9,13 @@ package enum AccessRecord {
         line.reserveCapacity(640)
         line.writeString(#"{"time":"\#(time)","level":"info","label":"access","message":"call","request_id":"#)
         JSONText.write(record.id, to: &line)
-        let isChat = record.operation == .chatCompletions
-        line.writeString(
-            isChat
-                ? #","method":"POST","path":"/v1/chat/completions","route":"chat_completions","#
-                : #","method":"POST","path":"/v1/completions","route":"completions","#)
+        switch record.operation {
+        case .chatCompletions:
+            line.writeStaticString(#","method":"POST","path":"/v1/chat/completions","route":"chat_completions","#)
+        case .completions:
+            line.writeStaticString(#","method":"POST","path":"/v1/completions","route":"completions","#)
+        case nil: line.writeStaticString(#","route":"none","#)
+        }
         line.writeString(#""status":\#(record.status),"outcome":"\#(record.outcomeLabel)""#)
         member("key", record.key, to: &line)
         member("model", record.model, to: &line)

@@ -354,9 +354,15 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         phaseTick = loop.tick
         waiting.removeAll()
         let body = OpenAIErrorBody.render(error)
+        let id = loop.nextRequestID()
+        var record = CallRecord(id: id, operation: nil, key: "")
+        record.status = error.code.status
+        record.outcome = .failed(error.code, nil)
+        record.bytesOut = body.readableBytes
+        services.observer.settled(record)
         var headers = HTTPHeaders([
             ("content-type", "application/json"), ("content-length", String(body.readableBytes)),
-            ("x-request-id", loop.nextRequestID()), ("date", loop.httpDate()), ("connection", "close"),
+            ("x-request-id", id), ("date", loop.httpDate()), ("connection", "close"),
         ])
         if error.code == .methodNotAllowed { headers.add(name: "allow", value: "POST") }
         if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
