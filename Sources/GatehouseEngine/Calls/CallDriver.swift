@@ -53,7 +53,7 @@ package final class CallDriver: UpstreamReply {
             CallMachine.Plan(
                 operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
                 lane: route.entry.upstream.lane, upstreamKind: route.entry.kind, terminator: route.entry.terminator,
-                answerID: (request.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + request.id,
+                answerID: request.id,
                 answerModel: head.model, created: now))
         record.attempts = 1
         attempt = route.entry.upstream.start(
