@@ -15,7 +15,7 @@ package struct CallMachine: Sendable {
         package var lane: UpstreamLane
         package var upstreamKind: GatehouseError.UpstreamKind
         package var terminator: OpenAIByteStream.Terminator
-        /// The id of an answer that this gateway writes itself.
+        /// The call's id; an answer that this gateway writes itself has one made from it.
         package var answerID: String
         /// The model's name that the caller sees in such an answer.
         package var answerModel: String
@@ -104,13 +104,17 @@ package struct CallMachine: Sendable {
             case (.events, true):
                 .streamOfEvents(
                     OpenAIStreamEncoder(
-                        id: plan.answerID, model: plan.answerModel, created: plan.created, operation: plan.operation,
+                        id: Self.answerID(plan), model: plan.answerModel, created: plan.created, operation: plan.operation,
                         wantsUsage: plan.wantsUsage))
             case (.events, false): .answerOfEvents(OpenAIAnswer(operation: plan.operation))
             }
     }
 
     package var isOver: Bool { outcome != nil }
+
+    private static func answerID(_ plan: Plan) -> String {
+        (plan.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + plan.answerID
+    }
 
     // MARK: Inputs of the byte lane
 
@@ -265,7 +269,7 @@ package struct CallMachine: Sendable {
         guard case .finished(let finish) = event else { return .wait }
         settle(.completed)
         return .respond(
-            answer.body(id: plan.answerID, model: plan.answerModel, created: plan.created, finish: finish))
+            answer.body(id: Self.answerID(plan), model: plan.answerModel, created: plan.created, finish: finish))
     }
 
     // MARK: Inputs of both lanes

@@ -47,12 +47,13 @@ package final class CallDriver: UpstreamReply {
         }
         record.provider = route.entry.name
         record.upstreamModel = route.model
+        record.isAgent = route.entry.kind == .agent
         let payload = try payload(head, route)
         machine = CallMachine(
             CallMachine.Plan(
                 operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
                 lane: route.entry.upstream.lane, upstreamKind: route.entry.kind, terminator: route.entry.terminator,
-                answerID: (request.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + request.id,
+                answerID: request.id,
                 answerModel: head.model, created: now))
         record.attempts = 1
         attempt = route.entry.upstream.start(

@@ -16,7 +16,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// A data-plane request whose body is coming.
     struct Arriving {
-        let head: HTTPRequestHead
+        let framing: Calling
         let operation: GatehouseCore.Operation
         let principal: Principal
         let snapshot: RoutingSnapshot
@@ -34,7 +34,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     enum State {
         case idle
-        case arriving(Arriving)
+        /// The body of a data-plane request is coming, see `arriving`.
+        case arriving
         /// A data-plane call runs.
         case calling(Calling)
         /// Hummingbird answers.
@@ -46,6 +47,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     let services: FrontDoorServices
     let loop: LoopContext
     var state = State.idle
+    private var arriving: Arriving?
     var context: ChannelHandlerContext?
     var driver: CallDriver?
     /// Requests whose head was complete.
@@ -160,18 +162,21 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         switch (state, part) {
         case (.closing, _): break
         case (.idle, .head(let head)): received(head, context)
-        case (.arriving(var request), .body(let bytes)):
-            state = .closing
-            if request.body.readableBytes == 0 { request.body = bytes } else { request.body.writeImmutableBuffer(bytes) }
-            guard request.body.readableBytes <= services.limits.body else { return reject(bodyTooLarge()) }
-            state = .arriving(request)
-        case (.arriving(let request), .end): begin(request, context)
+        case (.arriving, .body(let bytes)): received(bytes)
+        case (.arriving, .end): begin(context)
         case (.passing, .end):
             state = .passing(requestEnded: true)
             context.fireChannelRead(wrapInboundOut(part))
         case (.passing, _): context.fireChannelRead(wrapInboundOut(part))
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
+    }
+
+    private func received(_ bytes: ByteBuffer) {
+        guard let size = arriving?.body.readableBytes, size + bytes.readableBytes <= services.limits.body else {
+            return reject(bodyTooLarge())
+        }
+        if size == 0 { arriving?.body = bytes } else { arriving?.body.writeImmutableBuffer(bytes) }
     }
 
     private func received(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -210,9 +215,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
         }
         let id = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
-        state = .arriving(
-            Arriving(
-                head: head, operation: operation, principal: principal, snapshot: snapshot, id: id, start: .now()))
+        let chunked = head.version == .http1_1
+        state = .arriving
+        arriving = Arriving(
+            framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), operation: operation,
+            principal: principal, snapshot: snapshot, id: id, start: .now())
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
@@ -238,9 +245,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         return principal
     }
 
-    private func begin(_ request: Arriving, _ context: ChannelHandlerContext) {
-        let chunked = request.head.version == .http1_1
-        state = .calling(Calling(keepAlive: request.head.isKeepAlive && chunked, chunked: chunked))
+    private func begin(_ context: ChannelHandlerContext) {
+        guard let request = arriving.take() else { return }
+        state = .calling(request.framing)
         let driver = CallDriver(
             CallRequest(
                 id: request.id, operation: request.operation, principal: request.principal,
@@ -351,12 +358,19 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard let context else { return }
         if driver != nil || isPassing { return context.close(promise: nil) }
         state = .closing
+        arriving = nil
         phaseTick = loop.tick
         waiting.removeAll()
         let body = OpenAIErrorBody.render(error)
+        let id = loop.nextRequestID()
+        var record = CallRecord(id: id, operation: nil, key: "")
+        record.status = error.code.status
+        record.outcome = .failed(error.code, nil)
+        record.bytesOut = body.readableBytes
+        services.observer.settled(record)
         var headers = HTTPHeaders([
             ("content-type", "application/json"), ("content-length", String(body.readableBytes)),
-            ("x-request-id", loop.nextRequestID()), ("date", loop.httpDate()), ("connection", "close"),
+            ("x-request-id", id), ("date", loop.httpDate()), ("connection", "close"),
         ])
         if error.code == .methodNotAllowed { headers.add(name: "allow", value: "POST") }
         if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
