@@ -150,7 +150,7 @@ package struct CallMachine: Sendable {
         case .streaming: return relay(bytes)
         case .buffering(var body):
             state = .over
-            body.writeImmutableBuffer(bytes)
+            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
             guard body.readableBytes <= Self.maximumResponse else {
                 return end(.init(.outputTooLarge, detail: "response over \(Self.maximumResponse) bytes"))
             }

@@ -66,8 +66,8 @@ package final class CallDriver: UpstreamReply {
     private func payload(_ head: OpenAIRequestHead, _ route: Route) throws(GatehouseError) -> UpstreamRequest.Payload {
         switch route.entry.upstream.lane {
         case .openAIBytes:
-            let splice = head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions)
-            return .bytes(splice.applied(to: request.body))
+            return .bytes(
+                request.body, head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions))
         case .events:
             let canonical = try OpenAIRequestDecoder.decode(
                 request.body, head: head, operation: request.operation, model: route.model)

@@ -15,7 +15,8 @@ package final class CallMetrics: CallObserver {
         let outcome: String
     }
 
-    private struct Handles {
+    /// A class, so that looking it up copies one reference.
+    private final class Handles: Sendable {
         let requests: MetricCounter
         let duration: MetricHistogram
         let operation: MetricHistogram
@@ -24,6 +25,26 @@ package final class CallMetrics: CallObserver {
         let outputTokens: MetricHistogram
         let attempts: MetricCounter
         let runs: MetricCounter?
+
+        init(
+            requests: MetricCounter,
+            duration: MetricHistogram,
+            operation: MetricHistogram,
+            firstToken: MetricHistogram,
+            inputTokens: MetricHistogram,
+            outputTokens: MetricHistogram,
+            attempts: MetricCounter,
+            runs: MetricCounter?
+        ) {
+            self.requests = requests
+            self.duration = duration
+            self.operation = operation
+            self.firstToken = firstToken
+            self.inputTokens = inputTokens
+            self.outputTokens = outputTokens
+            self.attempts = attempts
+            self.runs = runs
+        }
     }
 
     private let registry: MetricsRegistry

@@ -10,6 +10,7 @@ extension FrontDoor: CallDownstream {
     private static let largePiece = 4096
 
     func respond(_ head: CallResponseHead, body: ByteBuffer) {
+        if body.readableBytes < Self.largePiece { output.reserveCapacity(512 + body.readableBytes) }
         writeHead(head, type: "application/json")
         output.writeStaticString("content-length: ")
         output.writeString(String(body.readableBytes))
@@ -70,7 +71,7 @@ extension FrontDoor: CallDownstream {
     }
 
     private func writeHead(_ head: CallResponseHead, type: StaticString) {
-        output.reserveCapacity(1024)
+        output.reserveCapacity(512)
         if head.status == 200 {
             output.writeStaticString("HTTP/1.1 200 OK\r\ncontent-type: ")
         } else {

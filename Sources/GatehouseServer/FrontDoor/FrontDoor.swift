@@ -55,6 +55,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var readIsHeld = false
     private var mustQuiesce = false
+    private var hasPassedOn = false
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
     private var phaseTick = 0
@@ -166,8 +167,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case (.arriving, .end): begin(context)
         case (.passing, .end):
             state = .passing(requestEnded: true)
-            context.fireChannelRead(wrapInboundOut(part))
-        case (.passing, _): context.fireChannelRead(wrapInboundOut(part))
+            passOn(part, context)
+        case (.passing, _): passOn(part, context)
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
     }
@@ -188,7 +189,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             guard let operation = DataPlaneRoutes.operation(path) else {
                 state = .passing(requestEnded: false)
-                return context.fireChannelRead(wrapInboundOut(.head(head)))
+                return passOn(.head(head), context)
             }
             try receive(head, fields, operation, context)
         } catch {
@@ -258,7 +259,16 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        context.fireChannelReadComplete()
+        // Who is behind us needs to hear only of reads that brought it something.
+        if hasPassedOn {
+            hasPassedOn = false
+            context.fireChannelReadComplete()
+        }
+    }
+
+    private func passOn(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        hasPassedOn = true
+        context.fireChannelRead(wrapInboundOut(part))
     }
 
     func read(context: ChannelHandlerContext) {
@@ -308,6 +318,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             process(part, context)
         }
         guard waiting.isEmpty else { return }
+        hasPassedOn = false
         context.fireChannelReadComplete()
         if readIsHeld {
             readIsHeld = false

@@ -8,6 +8,8 @@ final class HTTPAttempt: UpstreamAttempt {
         case connecting, waiting, receiving, draining, over
     }
 
+    /// Where it stands among the pool's attempts.
+    var place = -1
     private let pool: HTTPLoopPool
     private let request: ByteBuffer
     private let timeouts: HTTPTimeouts

@@ -60,15 +60,16 @@ package final class ProviderUpstream: Upstream {
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
-        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body) = request.payload else {
+        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
         let head = request.operation == .chatCompletions ? chatHead : completionsHead
-        var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + body.readableBytes + 24)
+        let length = body.readableBytes + splice.growth
+        var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 24)
         bytes.writeImmutableBuffer(head)
-        bytes.writeString(String(body.readableBytes))
+        bytes.writeString(String(length))
         bytes.writeStaticString("\r\n\r\n")
-        bytes.writeImmutableBuffer(body)
+        splice.write(body, to: &bytes)
         let attempt = HTTPAttempt(pool: pool, request: bytes, timeouts: timeouts, reply: reply)
         pool.start(attempt)
         return attempt
