@@ -1,3 +1,4 @@
+import GatehouseCore
 import GatehouseStore
 import Glibc
 import Testing
