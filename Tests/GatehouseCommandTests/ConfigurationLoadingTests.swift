@@ -243,7 +243,7 @@ import Testing
 
     @Test func whatIsPrintedReadsBackAsTheSame() throws {
         let yaml = """
-            server: { port: 9, limits: { body: 1000 }, timeouts: { idle: 90s, header: 1500ms }, drain: 36h }
+            server: { port: 9, limits: { body: 2000 }, timeouts: { idle: 90s, header: 1500ms }, drain: 36h }
             logging: { file: "odd: name # \\"here\\" $${x}" }
             providers:
               - { name: openai, keys: [ { value: <redacted> } ], models: ["null", "a:b", "-x"],
