@@ -106,5 +106,15 @@ let package = Package(
             dependencies: ["GatehouseCore", "GatehouseEngine", "GatehouseStore", "gatehouse"],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "GatehouseUpstreamTests",
+            dependencies: [
+                "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/GatehouseUpstreamTests",
+            swiftSettings: strict
+        ),
     ]
 )

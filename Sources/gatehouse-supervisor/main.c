@@ -1,7 +1,8 @@
 /*
  * gatehouse-supervisor: runs one agent and makes sure that nothing of it survives.
  *
- *   gatehouse-supervisor [--grace-ms N] [--cpu-s N] [--nofile N] [--fsize N] [--data N] [--parent PID] -- COMMAND [ARG...]
+ *   gatehouse-supervisor [--grace-ms N] [--cpu-s N] [--nofile N] [--fsize N] [--data N] [--parent PID]
+ *                        -- COMMAND [ARG...]
  *
  * It is the subreaper of everything the command starts, so that orphans become its own children and can be found. It
  * ends the whole tree when it is told to (SIGTERM, SIGINT, SIGHUP, SIGQUIT), when the process --parent is gone, and

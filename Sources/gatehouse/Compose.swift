@@ -17,6 +17,7 @@ struct Composition {
     let environment: [String: String]
     let logger: Logger
     let observer: any CallObserver
+    let registry: MetricsRegistry
     let renderMetrics: (@Sendable () -> ByteBuffer)?
     let version: String
 
@@ -41,6 +42,12 @@ struct Composition {
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
             observer: observer)
+        registry.collect { text in
+            text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
+            text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
+            text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
+            text.sample("gatehouse_connections", Double(frontDoor.openConnections))
+        }
         let readiness = Readiness()
         let server = ServerAssembly.make(
             .init(

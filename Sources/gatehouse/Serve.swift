@@ -58,7 +58,8 @@ struct ServeCommand: AsyncParsableCommand {
         let render: @Sendable () -> ByteBuffer = { registry.render() }
         let composition = Composition(
             configuration: configuration, dataDirectory: directory.path, adminKey: adminKey,
-            environment: loader.variables, logger: logger, observer: AccessLog(logs.sink),
+            environment: loader.variables, logger: logger, observer: CallObservers([AccessLog(logs.sink), CallMetrics(registry)]),
+            registry: registry,
             renderMetrics: configuration.telemetry.metrics ? render : nil,
             version: GatehouseVersion.current)
         try await composition.serve(

@@ -35,6 +35,6 @@ package struct ModelPattern: Sendable, Equatable {
     /// never one here.
     package func matches(_ model: some StringProtocol) -> Bool {
         guard let prefix else { return model.utf8.elementsEqual(text.utf8) }
-        return model.utf8.starts(with: prefix.utf8)
+        return prefix.isEmpty || model.utf8.starts(with: prefix.utf8)
     }
 }

@@ -15,7 +15,7 @@ package struct CallMachine: Sendable {
         package var lane: UpstreamLane
         package var upstreamKind: GatehouseError.UpstreamKind
         package var terminator: OpenAIByteStream.Terminator
-        /// The id of an answer that this gateway writes itself.
+        /// The call's id; an answer that this gateway writes itself has one made from it.
         package var answerID: String
         /// The model's name that the caller sees in such an answer.
         package var answerModel: String
@@ -86,20 +86,35 @@ package struct CallMachine: Sendable {
     /// The head of the response went out: no way back.
     package private(set) var isCommitted = false
     private var state = State.waiting
-    private var byteStream: OpenAIByteStream
-    private var encoder: OpenAIStreamEncoder
-    private var answer: OpenAIAnswer
+    private var lane: Lane
+
+    /// What the relayed answer is made with; each lane pays for itself only.
+    private enum Lane {
+        case bytes(OpenAIByteStream)
+        case streamOfEvents(OpenAIStreamEncoder)
+        case answerOfEvents(OpenAIAnswer)
+    }
 
     package init(_ plan: Plan) {
         self.plan = plan
-        byteStream = OpenAIByteStream(hideUsage: !plan.wantsUsage, terminator: plan.terminator)
-        encoder = OpenAIStreamEncoder(
-            id: plan.answerID, model: plan.answerModel, created: plan.created, operation: plan.operation,
-            wantsUsage: plan.wantsUsage)
-        answer = OpenAIAnswer(operation: plan.operation)
+        lane =
+            switch (plan.lane, plan.stream) {
+            case (.openAIBytes, _):
+                .bytes(OpenAIByteStream(hideUsage: !plan.wantsUsage, terminator: plan.terminator))
+            case (.events, true):
+                .streamOfEvents(
+                    OpenAIStreamEncoder(
+                        id: Self.answerID(plan), model: plan.answerModel, created: plan.created, operation: plan.operation,
+                        wantsUsage: plan.wantsUsage))
+            case (.events, false): .answerOfEvents(OpenAIAnswer(operation: plan.operation))
+            }
     }
 
     package var isOver: Bool { outcome != nil }
+
+    private static func answerID(_ plan: Plan) -> String {
+        (plan.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + plan.answerID
+    }
 
     // MARK: Inputs of the byte lane
 
@@ -132,15 +147,10 @@ package struct CallMachine: Sendable {
     /// A part of the provider's body.
     package mutating func received(bytes: ByteBuffer) -> Action {
         switch state {
-        case .streaming:
-            let output = byteStream.receive(bytes)
-            usage = byteStream.usage
-            if let failure = output.failure { return end(failure, after: output.pieces) }
-            if byteStream.isDone { return finish(output.pieces) }
-            return relay(output.pieces)
+        case .streaming: return relay(bytes)
         case .buffering(var body):
             state = .over
-            body.writeImmutableBuffer(bytes)
+            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
             guard body.readableBytes <= Self.maximumResponse else {
                 return end(.init(.outputTooLarge, detail: "response over \(Self.maximumResponse) bytes"))
             }
@@ -163,18 +173,35 @@ package struct CallMachine: Sendable {
     /// The provider's body ended as its framing says.
     package mutating func receivedEnd() -> Action {
         switch state {
-        case .streaming where plan.lane == .openAIBytes:
-            let output = byteStream.end()
-            usage = byteStream.usage
-            if let failure = output.failure { return end(failure, after: output.pieces) }
-            return finish(output.pieces)
+        case .streaming: return endOfStream()
         case .buffering(let body): return finishWhole(body)
         case .bufferingError(let head, let body):
             return end(OpenAIFailure.classify(head, body: body.readableBytesUInt8Span))
         case .waiting: return end(.init(.empty, detail: "end without head"))
-        case .streaming: return end(.init(.truncated, detail: "end without a last event"))
         case .over: return .wait
         }
+    }
+
+    private mutating func relay(_ bytes: ByteBuffer) -> Action {
+        guard case .bytes(var stream) = lane else { return unexpected("bytes from a source of events") }
+        // Put back below: a second reference would make every change a copy.
+        lane = .answerOfEvents(OpenAIAnswer(operation: plan.operation))
+        let output = stream.receive(bytes)
+        let isDone = stream.isDone
+        usage = stream.usage
+        lane = .bytes(stream)
+        if let failure = output.failure { return end(failure, after: output.pieces) }
+        return isDone ? finish(output.pieces) : relay(output.pieces)
+    }
+
+    private mutating func endOfStream() -> Action {
+        guard case .bytes(var stream) = lane else {
+            return end(.init(.truncated, detail: "end without a last event"))
+        }
+        let output = stream.end()
+        usage = stream.usage
+        if let failure = output.failure { return end(failure, after: output.pieces) }
+        return finish(output.pieces)
     }
 
     private mutating func finishWhole(_ body: ByteBuffer) -> Action {
@@ -205,16 +232,28 @@ package struct CallMachine: Sendable {
             cost = finish.cost
             finishReason = finish.reason
         }
-        guard plan.stream else { return gather(event) }
-        var buffer = ByteBuffer()
-        encoder.encode(event, to: &buffer)
-        let pieces: Pieces = buffer.readableBytes > 0 ? .one(buffer) : .none
-        if case .finished = event { return finish(pieces) }
-        if case .started = event {
-            // The agent may still turn out to be logged out: the role can wait for the first words.
-            return hold(buffer)
+        switch lane {
+        case .bytes: return unexpected("event from a source of bytes")
+        case .answerOfEvents(var answer):
+            answer.add(event)
+            lane = .answerOfEvents(answer)
+            return gather(event, answer)
+        case .streamOfEvents(var encoder):
+            var buffer = ByteBuffer()
+            encoder.encode(event, to: &buffer)
+            lane = .streamOfEvents(encoder)
+            return relay(event, buffer)
         }
-        return relay(pieces)
+    }
+
+    private mutating func relay(_ event: CanonicalEvent, _ buffer: ByteBuffer) -> Action {
+        let pieces: Pieces = buffer.readableBytes > 0 ? .one(buffer) : .none
+        switch event {
+        case .finished: return finish(pieces)
+        // The agent may still turn out to be logged out: the role can wait for the first words.
+        case .started: return hold(buffer)
+        default: return relay(pieces)
+        }
     }
 
     private var held = ByteBuffer()
@@ -225,13 +264,12 @@ package struct CallMachine: Sendable {
         return .wait
     }
 
-    private mutating func gather(_ event: CanonicalEvent) -> Action {
-        answer.add(event)
+    private mutating func gather(_ event: CanonicalEvent, _ answer: OpenAIAnswer) -> Action {
         guard answer.size <= Self.maximumResponse else { return end(.init(.outputTooLarge)) }
         guard case .finished(let finish) = event else { return .wait }
         settle(.completed)
         return .respond(
-            answer.body(id: plan.answerID, model: plan.answerModel, created: plan.created, finish: finish))
+            answer.body(id: Self.answerID(plan), model: plan.answerModel, created: plan.created, finish: finish))
     }
 
     // MARK: Inputs of both lanes

@@ -18,20 +18,29 @@ package struct JSONSplice: Sendable, Equatable {
         edits.insert(Edit(range: range, replacement: replacement), at: place)
     }
 
+    /// How many bytes the edits add; negative when they take away.
+    package var growth: Int {
+        edits.reduce(0) { $0 + $1.replacement.count - $1.range.count }
+    }
+
     /// The text with all edits made. Edits outside of it are left out.
     package func applied(to source: ByteBuffer) -> ByteBuffer {
         guard !edits.isEmpty else { return source }
-        let growth = edits.reduce(0) { $0 + $1.replacement.count - $1.range.count }
         var result = ByteBuffer()
         result.reserveCapacity(max(0, source.readableBytes + growth))
+        write(source, to: &result)
+        return result
+    }
+
+    /// Appends the text with all edits made to `target`.
+    package func write(_ source: ByteBuffer, to target: inout ByteBuffer) {
         var done = 0
         for edit in edits where edit.range.lowerBound >= done && edit.range.upperBound <= source.readableBytes {
-            copy(done..<edit.range.lowerBound, of: source, to: &result)
-            result.writeBytes(edit.replacement)
+            copy(done..<edit.range.lowerBound, of: source, to: &target)
+            target.writeBytes(edit.replacement)
             done = edit.range.upperBound
         }
-        copy(done..<source.readableBytes, of: source, to: &result)
-        return result
+        copy(done..<source.readableBytes, of: source, to: &target)
     }
 
     private func copy(_ range: Range<Int>, of source: ByteBuffer, to target: inout ByteBuffer) {

@@ -34,8 +34,8 @@ package struct JSONLimits: Sendable, Equatable {
     package var values: Int
     /// Bytes of one number.
     package var numberLength: Int
-    /// `false` refuses duplicate names, broken UTF-8 and lone surrogates. `true` keeps the last of equal names and reads
-    /// U+FFFD for what is broken: for the output of programs that cut strings in the middle of a character.
+    /// `false` refuses duplicate names, broken UTF-8 and lone surrogates. `true` keeps the last of equal names and
+    /// reads U+FFFD for what is broken: for the output of programs that cut strings in the middle of a character.
     package var isLenient: Bool
 
     package init(depth: Int = 64, values: Int = 500_000, numberLength: Int = 256, isLenient: Bool = false) {

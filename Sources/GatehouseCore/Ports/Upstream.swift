@@ -23,7 +23,8 @@ package enum UpstreamLane: Sendable, Equatable {
 /// The request of one attempt.
 package struct UpstreamRequest: Sendable {
     package enum Payload: Sendable {
-        case bytes(ByteBuffer)
+        /// The caller's body and what must change in it; whoever sends it makes the changes while copying.
+        case bytes(ByteBuffer, JSONSplice)
         case canonical(CanonicalRequest)
     }
 

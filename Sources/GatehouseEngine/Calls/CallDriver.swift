@@ -47,12 +47,13 @@ package final class CallDriver: UpstreamReply {
         }
         record.provider = route.entry.name
         record.upstreamModel = route.model
+        record.isAgent = route.entry.kind == .agent
         let payload = try payload(head, route)
         machine = CallMachine(
             CallMachine.Plan(
                 operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
                 lane: route.entry.upstream.lane, upstreamKind: route.entry.kind, terminator: route.entry.terminator,
-                answerID: (request.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + request.id,
+                answerID: request.id,
                 answerModel: head.model, created: now))
         record.attempts = 1
         attempt = route.entry.upstream.start(
@@ -65,8 +66,8 @@ package final class CallDriver: UpstreamReply {
     private func payload(_ head: OpenAIRequestHead, _ route: Route) throws(GatehouseError) -> UpstreamRequest.Payload {
         switch route.entry.upstream.lane {
         case .openAIBytes:
-            let splice = head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions)
-            return .bytes(splice.applied(to: request.body))
+            return .bytes(
+                request.body, head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions))
         case .events:
             let canonical = try OpenAIRequestDecoder.decode(
                 request.body, head: head, operation: request.operation, model: route.model)
@@ -87,27 +88,27 @@ package final class CallDriver: UpstreamReply {
     /// The caller has gone.
     package func clientGone() {
         downstream = nil
-        perform { $0.clientGone() }
+        perform(machine?.clientGone())
     }
 
     /// This gateway ends the call.
     package func abort(_ error: GatehouseError) {
-        perform { $0.abort(error) }
+        perform(machine?.abort(error))
     }
 
     // MARK: From the upstream
 
     package func received(head: UpstreamHead) {
         record.upstreamRequestID = head.requestID
-        perform { $0.received(head: head) }
+        perform(machine?.received(head: head))
     }
 
     package func received(bytes: ByteBuffer) {
-        perform { $0.received(bytes: bytes) }
+        perform(machine?.received(bytes: bytes))
     }
 
     package func received(event: CanonicalEvent) {
-        perform { $0.received(event: event) }
+        perform(machine?.received(event: event))
     }
 
     package func receivedBatchEnd() {
@@ -116,18 +117,19 @@ package final class CallDriver: UpstreamReply {
 
     package func receivedEnd() {
         attempt = nil
-        perform { $0.receivedEnd() }
+        perform(machine?.receivedEnd())
     }
 
     package func failed(_ failure: Failure) {
         attempt = nil
-        perform { $0.failed(failure) }
+        perform(machine?.failed(failure))
     }
 
     // MARK: Actions
 
-    private func perform(_ input: (inout CallMachine) -> CallMachine.Action) {
-        guard let action = decide(input) else { return }
+    /// Does what the machine decided. A call that is over answers every input with `wait`.
+    private func perform(_ action: CallMachine.Action?) {
+        guard let action else { return }
         switch action {
         case .wait: return
         case .begin(let pieces):
@@ -154,14 +156,6 @@ package final class CallDriver: UpstreamReply {
             if record.status == 0 { record.status = 499 }
         }
         settle()
-    }
-
-    /// Lets the machine decide; `nil` when there is none or the call is over.
-    private func decide(_ input: (inout CallMachine) -> CallMachine.Action) -> CallMachine.Action? {
-        guard var machine = machine.take(), !machine.isOver else { return nil }
-        let action = input(&machine)
-        self.machine = machine
-        return action
     }
 
     private func begin() {

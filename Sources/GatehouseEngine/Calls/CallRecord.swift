@@ -4,12 +4,16 @@ package import NIOCore
 /// What is known of a call when it is settled: for the access record and the metrics.
 package struct CallRecord: Sendable {
     package var id: String
-    package var operation: Operation
+    /// `nil` for a request that was refused before it was known what it asks.
+    package var operation: Operation?
+    /// The name of the caller's key; empty when there was none.
     package var key: String
     /// As the caller named it; empty when that could not be read.
     package var model = ""
     package var provider = ""
     package var upstreamModel = ""
+    /// Whether the target is an agent.
+    package var isAgent = false
     package var isStream = false
     package var attempts = 0
     /// 499 when the client left before anything was sent.
@@ -22,6 +26,12 @@ package struct CallRecord: Sendable {
     package var bytesOut = 0
     package var timeToFirstByte: TimeAmount?
     package var duration = TimeAmount.zero
+
+    package init(id: String, operation: Operation?, key: String) {
+        self.id = id
+        self.operation = operation
+        self.key = key
+    }
 
     /// `completed`, `failed` or `client_gone`.
     package var outcomeLabel: String {

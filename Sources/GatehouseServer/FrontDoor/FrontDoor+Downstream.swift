@@ -3,63 +3,111 @@ import GatehouseEngine
 import NIOCore
 import NIOHTTP1
 
-/// The answers of data-plane calls.
+/// The answers of data-plane calls, written out as bytes: what NIO's encoder would build from parts for every response
+/// costs more than the rest of this side together.
 extension FrontDoor: CallDownstream {
+    /// Pieces from here on are passed on as they are instead of being copied behind each other.
+    private static let largePiece = 4096
+
     func respond(_ head: CallResponseHead, body: ByteBuffer) {
-        guard let context else { return }
-        let headers = headers(head, type: "application/json", length: body.readableBytes)
-        context.write(wrapOutboundOut(.head(responseHead(head.status, headers))), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        endResponse(context)
+        if body.readableBytes < Self.largePiece { output.reserveCapacity(512 + body.readableBytes) }
+        writeHead(head, type: "application/json")
+        output.writeStaticString("content-length: ")
+        output.writeString(String(body.readableBytes))
+        output.writeStaticString("\r\n\r\n")
+        append(body)
+        endResponse()
     }
 
     func beginStream(_ head: CallResponseHead) {
-        var headers = headers(head, type: "text/event-stream; charset=utf-8", length: nil)
-        headers.add(name: "cache-control", value: "no-cache")
+        writeHead(head, type: "text/event-stream; charset=utf-8")
         // Proxies in front (nginx) would else hold small events back.
-        headers.add(name: "x-accel-buffering", value: "no")
-        context?.write(wrapOutboundOut(.head(responseHead(head.status, headers))), promise: nil)
+        output.writeStaticString("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
+        output.writeStaticString(isChunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n")
     }
 
     func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        guard bytes.readableBytes > 0 else { return }
+        guard isChunked else { return append(bytes) }
+        writeHexadecimal(bytes.readableBytes)
+        append(bytes)
+        output.writeStaticString("\r\n")
     }
 
     func flush() {
-        context?.flush()
+        handOver()
+        wire?.flush()
     }
 
     func endStream() {
-        guard let context else { return }
-        endResponse(context)
+        if isChunked { output.writeStaticString("0\r\n\r\n") }
+        endResponse()
     }
 
-    private func endResponse(_ context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        guard case .calling(let keepAlive) = state else { return }
-        responseEnded(keepAlive: keepAlive)
+    private var isChunked: Bool {
+        if case .calling(let call) = state { call.chunked } else { false }
     }
 
-    private func responseHead(_ status: Int, _ headers: HTTPHeaders) -> HTTPResponseHead {
-        HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
+    private func endResponse() {
+        flush()
+        guard case .calling(let call) = state else { return }
+        responseEnded(keepAlive: call.keepAlive)
     }
 
-    private func headers(_ head: CallResponseHead, type: String, length: Int?) -> HTTPHeaders {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(10)
-        headers.add(name: "content-type", value: type)
-        if let length { headers.add(name: "content-length", value: String(length)) }
-        headers.add(name: "date", value: loop.httpDate())
-        headers.add(name: "x-request-id", value: head.requestID)
-        if let provider = head.provider { headers.add(name: "x-gatehouse-provider", value: provider) }
-        if let model = head.model, Self.isHeaderValue(model) { headers.add(name: "x-gatehouse-model", value: model) }
-        if head.attempts > 0 { headers.add(name: "x-gatehouse-attempts", value: String(head.attempts)) }
-        if let seconds = head.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
-        if case .calling(keepAlive: false) = state { headers.add(name: "connection", value: "close") }
-        return headers
+    private func append(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes >= Self.largePiece else {
+            output.writeImmutableBuffer(bytes)
+            return
+        }
+        handOver()
+        wire?.write(bytes)
     }
 
-    /// The model's name comes from the caller: only visible ASCII may go into a header.
+    /// Gives what was gathered to the channel.
+    private func handOver() {
+        guard output.readableBytes > 0 else { return }
+        wire?.write(output)
+        output = ByteBuffer()
+    }
+
+    private func writeHead(_ head: CallResponseHead, type: StaticString) {
+        output.reserveCapacity(512)
+        if head.status == 200 {
+            output.writeStaticString("HTTP/1.1 200 OK\r\ncontent-type: ")
+        } else {
+            let status = HTTPResponseStatus(statusCode: head.status)
+            output.writeString("HTTP/1.1 \(head.status) \(status.reasonPhrase)\r\ncontent-type: ")
+        }
+        output.writeStaticString(type)
+        writeField("\r\ndate: ", loop.httpDate())
+        writeField("\r\nx-request-id: ", head.requestID)
+        if let provider = head.provider { writeField("\r\nx-gatehouse-provider: ", provider) }
+        // The model's name comes from the caller: only visible ASCII may go into a header.
+        if let model = head.model, Self.isHeaderValue(model) { writeField("\r\nx-gatehouse-model: ", model) }
+        if head.attempts > 0 { writeField("\r\nx-gatehouse-attempts: ", String(head.attempts)) }
+        if let seconds = head.retryAfter { writeField("\r\nretry-after: ", String(seconds)) }
+        if case .calling(let call) = state, !call.keepAlive {
+            output.writeStaticString("\r\nconnection: close")
+        }
+        output.writeStaticString("\r\n")
+    }
+
+    private func writeField(_ name: StaticString, _ value: String) {
+        output.writeStaticString(name)
+        output.writeString(value)
+    }
+
+    /// The size of a chunk and its line end.
+    private func writeHexadecimal(_ number: Int) {
+        var started = false
+        for shift in stride(from: 28, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: number >> shift & 15)  // Four bits fit.
+            started = started || digit > 0
+            if started { output.writeInteger(digit < 10 ? digit + 48 : digit + 87) }
+        }
+        output.writeStaticString("\r\n")
+    }
+
     private static func isHeaderValue(_ text: String) -> Bool {
         text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }

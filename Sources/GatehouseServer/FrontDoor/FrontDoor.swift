@@ -16,7 +16,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// A data-plane request whose body is coming.
     struct Arriving {
-        let head: HTTPRequestHead
+        let framing: Calling
         let operation: GatehouseCore.Operation
         let principal: Principal
         let snapshot: RoutingSnapshot
@@ -25,11 +25,19 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var body = ByteBuffer()
     }
 
+    /// How the response of a call must be framed.
+    struct Calling {
+        let keepAlive: Bool
+        /// HTTP/1.0 has no chunks: a stream ends with the connection.
+        let chunked: Bool
+    }
+
     enum State {
         case idle
-        case arriving(Arriving)
+        /// The body of a data-plane request is coming, see `arriving`.
+        case arriving
         /// A data-plane call runs.
-        case calling(keepAlive: Bool)
+        case calling(Calling)
         /// Hummingbird answers.
         case passing(requestEnded: Bool)
         /// An error went out before the request had ended; the rest is thrown away until the connection closes.
@@ -39,6 +47,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     let services: FrontDoorServices
     let loop: LoopContext
     var state = State.idle
+    private var arriving: Arriving?
     var context: ChannelHandlerContext?
     var driver: CallDriver?
     /// Requests whose head was complete.
@@ -46,11 +55,16 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var readIsHeld = false
     private var mustQuiesce = false
+    private var hasPassedOn = false
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
     private var phaseTick = 0
     private var headHasBegun = false
     private var unwritableSince: Int?
+    /// What was written of responses and not yet handed to the channel.
+    var output = ByteBuffer()
+    /// The guard before the parser; responses of calls go out from there.
+    var wire: RawGuard?
     private var isRegistered = false
     /// The last token shown here and whose it was; a connection nearly always shows the same.
     private var lastToken: (token: Substring, snapshot: RoutingSnapshot, principal: Principal)?
@@ -75,6 +89,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         leave()
         self.context = nil
+        wire = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -148,18 +163,21 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         switch (state, part) {
         case (.closing, _): break
         case (.idle, .head(let head)): received(head, context)
-        case (.arriving(var request), .body(let bytes)):
-            state = .closing
-            if request.body.readableBytes == 0 { request.body = bytes } else { request.body.writeImmutableBuffer(bytes) }
-            guard request.body.readableBytes <= services.limits.body else { return reject(bodyTooLarge()) }
-            state = .arriving(request)
-        case (.arriving(let request), .end): begin(request, context)
+        case (.arriving, .body(let bytes)): received(bytes)
+        case (.arriving, .end): begin(context)
         case (.passing, .end):
             state = .passing(requestEnded: true)
-            context.fireChannelRead(wrapInboundOut(part))
-        case (.passing, _): context.fireChannelRead(wrapInboundOut(part))
+            passOn(part, context)
+        case (.passing, _): passOn(part, context)
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
+    }
+
+    private func received(_ bytes: ByteBuffer) {
+        guard let size = arriving?.body.readableBytes, size + bytes.readableBytes <= services.limits.body else {
+            return reject(bodyTooLarge())
+        }
+        if size == 0 { arriving?.body = bytes } else { arriving?.body.writeImmutableBuffer(bytes) }
     }
 
     private func received(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -167,46 +185,50 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         headHasBegun = false
         phaseTick = loop.tick
         do throws(GatehouseError) {
-            let path = try RequestCheck.path(of: head, maximumURI: services.limits.uri)
+            let fields = RequestFields(head.headers)
+            let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             guard let operation = DataPlaneRoutes.operation(path) else {
                 state = .passing(requestEnded: false)
-                return context.fireChannelRead(wrapInboundOut(.head(head)))
+                return passOn(.head(head), context)
             }
-            try receive(head, operation, context)
+            try receive(head, fields, operation, context)
         } catch {
             reject(error, head: head)
         }
     }
 
     private func receive(
-        _ head: HTTPRequestHead, _ operation: GatehouseCore.Operation, _ context: ChannelHandlerContext
+        _ head: HTTPRequestHead, _ fields: RequestFields, _ operation: GatehouseCore.Operation,
+        _ context: ChannelHandlerContext
     ) throws(GatehouseError) {
         guard head.method == .POST else {
             throw GatehouseError(.methodNotAllowed, "This route takes POST only.")
         }
         let snapshot = services.snapshots.snapshot
-        guard let principal = principal(head, snapshot) else {
+        guard let principal = principal(fields, snapshot) else {
             throw GatehouseError(
                 .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
         }
-        if let length = head.headers.first(name: "content-length"), Int(length) ?? .max > services.limits.body {
+        if let length = fields.contentLength, Int(length) ?? .max > services.limits.body {
             throw bodyTooLarge()
         }
-        if let type = head.headers.first(name: "content-type"), !Self.isJSON(type) {
+        if let type = fields.contentType, !Self.isJSON(type) {
             throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
         }
-        let given = head.headers.first(name: "x-request-id")
-        let id = given.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
-        state = .arriving(
-            Arriving(
-                head: head, operation: operation, principal: principal, snapshot: snapshot, id: id, start: .now()))
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        let id = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
+        let chunked = head.version == .http1_1
+        state = .arriving
+        arriving = Arriving(
+            framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), operation: operation,
+            principal: principal, snapshot: snapshot, id: id, start: .now())
+        if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
         }
     }
 
     private static func isJSON(_ type: String) -> Bool {
+        if type == "application/json" { return true }
         let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         return bare == "application/json" || bare == "text/json" || bare.hasSuffix("+json")
     }
@@ -216,16 +238,17 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Who shows this token. The last answer is kept: it was found in equal time and is compared with itself only.
-    private func principal(_ head: HTTPRequestHead, _ snapshot: RoutingSnapshot) -> Principal? {
-        guard let token = RequestCheck.token(of: head.headers) else { return nil }
+    private func principal(_ fields: RequestFields, _ snapshot: RoutingSnapshot) -> Principal? {
+        guard let token = fields.token else { return nil }
         if let last = lastToken, last.snapshot === snapshot, last.token == token { return last.principal }
         guard let principal = snapshot.keys.principal(forToken: token) else { return nil }
         lastToken = (token, snapshot, principal)
         return principal
     }
 
-    private func begin(_ request: Arriving, _ context: ChannelHandlerContext) {
-        state = .calling(keepAlive: request.head.isKeepAlive)
+    private func begin(_ context: ChannelHandlerContext) {
+        guard let request = arriving.take() else { return }
+        state = .calling(request.framing)
         let driver = CallDriver(
             CallRequest(
                 id: request.id, operation: request.operation, principal: request.principal,
@@ -236,7 +259,16 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        context.fireChannelReadComplete()
+        // Who is behind us needs to hear only of reads that brought it something.
+        if hasPassedOn {
+            hasPassedOn = false
+            context.fireChannelReadComplete()
+        }
+    }
+
+    private func passOn(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        hasPassedOn = true
+        context.fireChannelRead(wrapInboundOut(part))
     }
 
     func read(context: ChannelHandlerContext) {
@@ -286,6 +318,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             process(part, context)
         }
         guard waiting.isEmpty else { return }
+        hasPassedOn = false
         context.fireChannelReadComplete()
         if readIsHeld {
             readIsHeld = false
@@ -336,12 +369,19 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard let context else { return }
         if driver != nil || isPassing { return context.close(promise: nil) }
         state = .closing
+        arriving = nil
         phaseTick = loop.tick
         waiting.removeAll()
         let body = OpenAIErrorBody.render(error)
+        let id = loop.nextRequestID()
+        var record = CallRecord(id: id, operation: nil, key: "")
+        record.status = error.code.status
+        record.outcome = .failed(error.code, nil)
+        record.bytesOut = body.readableBytes
+        services.observer.settled(record)
         var headers = HTTPHeaders([
             ("content-type", "application/json"), ("content-length", String(body.readableBytes)),
-            ("x-request-id", loop.nextRequestID()), ("date", loop.httpDate()), ("connection", "close"),
+            ("x-request-id", id), ("date", loop.httpDate()), ("connection", "close"),
         ])
         if error.code == .methodNotAllowed { headers.add(name: "allow", value: "POST") }
         if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }

@@ -5,6 +5,7 @@ import NIOCore
 final class RawGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let maximumHead: Int
     private let door: FrontDoor
@@ -14,6 +15,25 @@ final class RawGuard: ChannelInboundHandler, RemovableChannelHandler {
     init(maximumHead: Int, door: FrontDoor) {
         self.maximumHead = maximumHead
         self.door = door
+    }
+
+    private var context: ChannelHandlerContext?
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    /// Writes bytes of a response past the encoder.
+    func write(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func flush() {
+        context?.flush()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

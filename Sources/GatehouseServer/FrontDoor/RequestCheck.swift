@@ -1,51 +1,113 @@
 import GatehouseCore
 import NIOHTTP1
 
+/// The fields of a request's head that the gateway reads, picked in one pass.
+struct RequestFields {
+    private(set) var host: String?
+    private(set) var hosts = 0
+    private(set) var contentLength: String?
+    private(set) var contentLengths = 0
+    private(set) var transferEncoding: String?
+    private(set) var transferEncodings = 0
+    private(set) var contentEncoding: String?
+    private(set) var contentType: String?
+    private(set) var authorization: String?
+    private(set) var apiKey: String?
+    private(set) var requestID: String?
+    private(set) var expect: String?
+
+    init(_ headers: HTTPHeaders) {
+        for (name, value) in headers {
+            switch name.utf8.count {
+            case 4 where name.isHeader("host"): (host, hosts) = (value, hosts + 1)
+            case 6 where name.isHeader("expect"): expect = value
+            case 9 where name.isHeader("x-api-key"): apiKey = apiKey ?? value
+            case 12 where name.isHeader("content-type"): contentType = contentType ?? value
+            case 12 where name.isHeader("x-request-id"): requestID = requestID ?? value
+            case 13 where name.isHeader("authorization"): authorization = authorization ?? value
+            case 14 where name.isHeader("content-length"):
+                (contentLength, contentLengths) = (value, contentLengths + 1)
+            case 16 where name.isHeader("content-encoding"): contentEncoding = value
+            case 17 where name.isHeader("transfer-encoding"):
+                (transferEncoding, transferEncodings) = (value, transferEncodings + 1)
+            default: break
+            }
+        }
+    }
+
+    /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key`.
+    var token: Substring? {
+        guard let authorization else { return apiKey.map { $0[...] } }
+        guard authorization.utf8.count > 7, authorization.utf8.prefix(7).elementsEqual("Bearer ".utf8, by: Self.sameLetter)
+        else { return nil }
+        return authorization[authorization.utf8.index(authorization.startIndex, offsetBy: 7)...]
+    }
+
+    private static func sameLetter(_ one: UInt8, _ other: UInt8) -> Bool { one | 0x20 == other | 0x20 }
+}
+
+extension String {
+    /// Whether this is the header of the given lower-case name.
+    fileprivate func isHeader(_ name: StaticString) -> Bool {
+        guard utf8.count == name.utf8CodeUnitCount else { return false }
+        var offset = 0
+        for byte in utf8 {
+            let lower = byte &- 65 < 26 ? byte | 0x20 : byte
+            if lower != name.utf8Start[offset] { return false }
+            offset += 1
+        }
+        return true
+    }
+}
+
 /// What must hold of a request's head before anything else looks at it.
 enum RequestCheck {
     /// The path that everything behind the front door routes and authorises by.
-    static func path(of head: HTTPRequestHead, maximumURI: Int) throws(GatehouseError) -> Substring {
-        guard head.uri.utf8.count <= maximumURI else {
+    static func path(
+        of head: HTTPRequestHead, _ fields: RequestFields, maximumURI: Int
+    ) throws(GatehouseError) -> Substring {
+        let uri = head.uri
+        guard uri.utf8.count <= maximumURI else {
             throw GatehouseError(.uriTooLong, "The request target is longer than \(maximumURI) bytes.")
         }
-        guard head.uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        guard uri.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw GatehouseError(.badRequestFraming, "The request target has characters that must be encoded.")
         }
-        try checkFraming(head)
-        let host = try host(of: head)
-        guard head.uri.hasPrefix("/") else { return try absolutePath(head.uri, host: host) }
-        return head.uri.prefix { $0 != "?" && $0 != "#" }
+        try checkFraming(head, fields)
+        let host = try host(of: head, fields)
+        guard uri.utf8.first == UInt8(ascii: "/") else { return try absolutePath(uri, host: host) }
+        let end = uri.utf8.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? uri.endIndex
+        return uri[..<end]
     }
 
-    private static func checkFraming(_ head: HTTPRequestHead) throws(GatehouseError) {
-        let codings = head.headers[canonicalForm: "transfer-encoding"]
-        let lengths = head.headers["content-length"]
-        guard codings.isEmpty || (codings.count == 1 && codings[0].lowercased() == "chunked" && lengths.isEmpty) else {
-            throw GatehouseError(.badRequestFraming, "Transfer-Encoding must be chunked, alone.")
+    private static func checkFraming(_ head: HTTPRequestHead, _ fields: RequestFields) throws(GatehouseError) {
+        if fields.transferEncodings > 0 {
+            guard fields.transferEncodings == 1, fields.transferEncoding?.lowercased() == "chunked",
+                fields.contentLengths == 0, head.version == .http1_1
+            else { throw GatehouseError(.badRequestFraming, "Transfer-Encoding must be chunked, alone, in HTTP/1.1.") }
         }
-        guard lengths.count <= 1, lengths.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } })
-        else { throw GatehouseError(.badRequestFraming, "Content-Length must be one number.") }
-        guard codings.isEmpty || head.version == .http1_1 else {
-            throw GatehouseError(.badRequestFraming, "Transfer-Encoding needs HTTP/1.1.")
+        if let length = fields.contentLength {
+            guard fields.contentLengths == 1, !length.isEmpty, length.utf8.allSatisfy({ (48...57).contains($0) }) else {
+                throw GatehouseError(.badRequestFraming, "Content-Length must be one number.")
+            }
         }
-        if let coding = head.headers.first(name: "content-encoding"), coding.lowercased() != "identity" {
+        if let coding = fields.contentEncoding, coding.lowercased() != "identity" {
             throw GatehouseError(.unsupportedMediaType, "Compressed request bodies are not taken.")
         }
     }
 
     /// The one `Host`, checked to be nothing but a host and a port (RFC 9112 §3.2).
-    private static func host(of head: HTTPRequestHead) throws(GatehouseError) -> String {
-        let hosts = head.headers["host"]
-        if hosts.isEmpty, head.version.major == 1, head.version.minor == 0 { return "" }
-        guard hosts.count == 1, isHost(hosts[0]) else {
+    private static func host(of head: HTTPRequestHead, _ fields: RequestFields) throws(GatehouseError) -> String {
+        if fields.hosts == 0, head.version.major == 1, head.version.minor == 0 { return "" }
+        guard fields.hosts == 1, let host = fields.host, isHost(host) else {
             throw GatehouseError(.badHost, "The request must have exactly one Host, of the form name or name:port.")
         }
-        return hosts[0]
+        return host
     }
 
     static func isHost(_ host: String) -> Bool {
         var name = Substring(host)
-        if name.hasPrefix("[") {
+        if name.utf8.first == UInt8(ascii: "[") {
             guard let close = name.firstIndex(of: "]") else { return false }
             let address = name[name.index(after: name.startIndex)..<close]
             guard !address.isEmpty, address.utf8.allSatisfy({ isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
@@ -54,7 +116,7 @@ enum RequestCheck {
             guard name.isEmpty || name.hasPrefix(":") else { return false }
             return name.isEmpty || isPort(name.dropFirst())
         }
-        if let colon = name.firstIndex(of: ":") {
+        if let colon = name.utf8.firstIndex(of: UInt8(ascii: ":")) {
             guard isPort(name[name.index(after: colon)...]) else { return false }
             name = name[..<colon]
         }
@@ -97,14 +159,5 @@ enum RequestCheck {
             return path.isEmpty ? "/" : path
         }
         throw GatehouseError(.badRequestFraming, "The request target must begin with a slash.")
-    }
-
-    /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key`.
-    static func token(of headers: HTTPHeaders) -> Substring? {
-        if let value = headers.first(name: "authorization") {
-            guard value.utf8.count > 7, value.prefix(7).lowercased() == "bearer " else { return nil }
-            return value.dropFirst(7)
-        }
-        return headers.first(name: "x-api-key").map { $0[...] }
     }
 }

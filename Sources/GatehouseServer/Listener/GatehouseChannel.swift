@@ -32,7 +32,9 @@ package struct GatehouseChannel: HTTPChannelHandler {
             let door = FrontDoor(services: services, loop: loop)
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             let limits = services.limits
-            try pipeline.addHandler(RawGuard(maximumHead: limits.headers + limits.uri + 4096, door: door))
+            let wire = RawGuard(maximumHead: limits.headers + limits.uri + 4096, door: door)
+            door.wire = wire
+            try pipeline.addHandler(wire)
             var decoder = NIOHTTPDecoderLimitConfiguration()
             decoder.maxHeaderFieldSize = limits.headers
             decoder.maxHeaderListSize = limits.headers

@@ -41,9 +41,9 @@ package enum PromptDelivery: String, Sendable, CaseIterable {
 
 /// Which directory an agent gets as `HOME`.
 ///
-/// The known CLIs keep their login below it (`~/.gemini`, `~/.codex`, `~/.claude`), so that by default they get the home
-/// of the user the gateway runs as; a gateway for many users should run as a user of its own or set `path`. `custom`
-/// agents get an empty one per run.
+/// The known CLIs keep their login below it (`~/.gemini`, `~/.codex`, `~/.claude`), so that by default they get the
+/// home of the user the gateway runs as; a gateway for many users should run as a user of its own or set `path`.
+/// `custom` agents get an empty one per run.
 package enum AgentHome: Sendable, Equatable {
     case user
     case perRun

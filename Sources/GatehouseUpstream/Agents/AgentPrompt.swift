@@ -23,7 +23,8 @@ package enum AgentPrompt {
     package static func problem(_ request: CanonicalRequest) -> GatehouseError? {
         if !request.toolNames.isEmpty {
             return GatehouseError(
-                .agentInputRejected, "Agents bring their own tools and cannot call the caller's functions. Leave out the tools.",
+                .agentInputRejected,
+                "Agents bring their own tools and cannot call the caller's functions. Leave out the tools.",
                 param: "tools")
         }
         guard request.messages.contains(where: { !Self.text(of: $0).isEmpty }) else {
@@ -33,7 +34,8 @@ package enum AgentPrompt {
             for part in message.parts {
                 guard let kind = unsupported(part) else { continue }
                 return GatehouseError(
-                    .agentInputRejected, "Agents take text only; this message holds \(kind).", param: "messages[\(index)]")
+                    .agentInputRejected, "Agents take text only; this message holds \(kind).",
+                    param: "messages[\(index)]")
             }
         }
         return nil
@@ -108,7 +110,9 @@ package enum AgentPrompt {
     /// Whether what follows an `@` can name something outside of the working directory.
     private static func leadsOut(_ rest: ArraySlice<UInt8>) -> Bool {
         guard let first = rest.first else { return false }
-        if [UInt8(ascii: "/"), UInt8(ascii: "~"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'")].contains(first) {
+        if [UInt8(ascii: "/"), UInt8(ascii: "~"), UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'")].contains(
+            first)
+        {
             return true
         }
         let path = rest.prefix(4096).prefix { $0 > 0x20 }

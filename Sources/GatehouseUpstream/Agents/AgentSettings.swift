@@ -5,7 +5,7 @@ package struct AgentSettings: Sendable, Equatable {
     /// The name callers use in `name/model`.
     package var name: String
     package var kind: AgentKind
-    /// The executable, as a path or a name on `PATH`, and arguments that come before the fixed ones; empty for the
+    /// The executable, as an absolute path or a name on `PATH`, and arguments that come before the fixed ones; empty for the
     /// kind's own executable. `custom` needs it.
     package var command: [String] = []
     /// The model when a request names none; empty for the agent's own.

@@ -20,13 +20,13 @@ package final class AgentUpstream: Upstream {
 
     /// Refuses, before anything is started, what this agent cannot take.
     ///
-    /// - Throws: `GatehouseError` `.invalidArgument` for a model's name that is no plain word, `.agentInputRejected` for
-    ///   parts that are no text, for callers' functions, and for a prompt that is too long.
+    /// - Throws: `GatehouseError` `.invalidArgument` for a model's name that is no plain word, `.agentInputRejected`
+    ///   for parts that are no text, for callers' functions, and for a prompt that is too long.
     package func validate(_ request: CanonicalRequest) throws(GatehouseError) {
         guard Self.isModelName(request.model) || request.model.isEmpty else {
             throw GatehouseError(
                 .invalidArgument,
-                "The model's name may hold letters, digits and . _ : / - only, up to 128, and begins with a letter or digit.",
+                "A model's name is up to 128 letters, digits and . _ : / - and begins with a letter or digit.",
                 param: "model")
         }
         if let problem = AgentPrompt.problem(request) { throw problem }
@@ -38,7 +38,8 @@ package final class AgentUpstream: Upstream {
         }
         guard size <= limit else {
             throw GatehouseError(
-                .agentInputRejected, "The messages hold \(size) bytes; this agent takes up to \(limit).", param: "messages")
+                .agentInputRejected, "The messages hold \(size) bytes; this agent takes up to \(limit).",
+                param: "messages")
         }
     }
 
@@ -51,7 +52,8 @@ package final class AgentUpstream: Upstream {
         case .success(let (model, prompt)):
             guard slots.take() else {
                 return FailedAttempt(
-                    Failure(.busy, detail: "all slots of \(settings.name) are taken", retryAfter: 1), on: eventLoop, reply: reply)
+                    Failure(.busy, detail: "all slots of \(settings.name) are taken", retryAfter: 1), on: eventLoop,
+                    reply: reply)
             }
             let run = AgentRun(
                 id: Self.randomID(), settings: settings, model: model, prompt: prompt,
@@ -81,7 +83,8 @@ package final class AgentUpstream: Upstream {
         return .success((canonical.model.isEmpty ? settings.model : canonical.model, prompt))
     }
 
-    /// Whether a name can stand in an argument list without meaning anything else: `^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$`.
+    /// Whether a name can stand in an argument list without meaning anything else:
+    /// `^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$`.
     package static func isModelName(_ name: String) -> Bool {
         let bytes = name.utf8
         guard (1...128).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first) else { return false }

@@ -3,7 +3,8 @@ import GatehouseCore
 /// What a parser has learned of a run, and the rules for its end that hold for every agent.
 struct AgentVerdict: Sendable {
     /// Whether any text of an answer was given out.
-    var hasText = false
+    private(set) var hasText = false
+    private var isBroken = false
     /// Whether any record was understood at all.
     var hasRecords = false
     /// Names of tools that were needed and denied.
@@ -12,6 +13,17 @@ struct AgentVerdict: Sendable {
     var failure: Failure?
     /// The end the agent told in its terminal record.
     var finish: Finish?
+
+    /// The next text belongs to another message: it begins a new paragraph.
+    mutating func breakText() {
+        isBroken = hasText
+    }
+
+    /// The event of a piece of the answer.
+    mutating func give(_ text: String) -> CanonicalEvent {
+        defer { (hasText, isBroken) = (true, false) }
+        return .textDelta(isBroken ? "\n\n" + text : text)
+    }
 
     /// Judges the run. What the agent told itself counts first, then how its process ended, then what is missing.
     /// `exitCodes` says what this agent's own exit codes mean.
@@ -36,7 +48,8 @@ struct AgentVerdict: Sendable {
         }
         guard hasText else {
             guard denials.isEmpty else {
-                return .failure(Failure(.denied, detail: "no answer; denied: " + denials.joined(separator: ", ").bounded))
+                return .failure(
+                    Failure(.denied, detail: "no answer; denied: " + denials.joined(separator: ", ").bounded))
             }
             return .failure(Failure(.empty, detail: "no text in the answer"))
         }

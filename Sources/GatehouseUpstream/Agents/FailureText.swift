@@ -7,8 +7,9 @@ enum FailureText {
     /// The class of an error message; `nil` when it fits none.
     static func classify(_ message: String, clock: WallClock) -> Failure? {
         let text = message.lowercased()
-        guard let kind = rules.first(where: { rule in rule.words.contains { text.contains($0) } })?.kind
-            ?? statusInText(text).flatMap({ kind(ofStatus: $0) })
+        guard
+            let kind = rules.first(where: { rule in rule.words.contains { text.contains($0) } })?.kind
+                ?? statusInText(text).flatMap({ kind(ofStatus: $0) })
         else { return nil }
         let retryAfter = ResetTime.seconds(in: message, clock: clock)
         return Failure(adjusted(kind, retryAfter: retryAfter), detail: message.bounded, retryAfter: retryAfter)
@@ -95,11 +96,16 @@ enum FailureText {
         ),
         Rule(
             kind: .rate,
-            words: ["rate limit", "rate_limit", "ratelimit", "too many requests", "retryablequotaerror", "resource_exhausted"]
+            words: [
+                "rate limit", "rate_limit", "ratelimit", "too many requests", "retryablequotaerror",
+                "resource_exhausted",
+            ]
         ),
         Rule(
             kind: .capacity,
-            words: ["overloaded", "no capacity", "capacity_exhausted", "at capacity", "service unavailable", "unavailable"]
+            words: [
+                "overloaded", "no capacity", "capacity_exhausted", "at capacity", "service unavailable", "unavailable",
+            ]
         ),
         Rule(
             kind: .auth,

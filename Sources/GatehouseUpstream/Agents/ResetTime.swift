@@ -121,7 +121,10 @@ enum ResetTime {
             current = ""
         }
         for character in text.prefix(4096) {
-            guard character.isASCII else { flush(); continue }
+            guard character.isASCII else {
+                flush()
+                continue
+            }
             if character.isNumber || (character == "." && isNumber && !current.isEmpty) {
                 if !isNumber { flush() }
                 isNumber = true

@@ -8,9 +8,10 @@ final class HTTPAttempt: UpstreamAttempt {
         case connecting, waiting, receiving, draining, over
     }
 
+    /// Where it stands among the pool's attempts.
+    var place = -1
     private let pool: HTTPLoopPool
-    private let head: HTTPRequestHead
-    private let body: ByteBuffer
+    private let request: ByteBuffer
     private let timeouts: HTTPTimeouts
     private var reply: (any UpstreamReply)?
     private var connection: HTTPConnection?
@@ -19,12 +20,10 @@ final class HTTPAttempt: UpstreamAttempt {
     private let startTick: Int
     private var lastTick: Int
 
-    init(
-        pool: HTTPLoopPool, head: HTTPRequestHead, body: ByteBuffer, timeouts: HTTPTimeouts, reply: any UpstreamReply
-    ) {
+    /// - Parameter request: Head and body as they go out.
+    init(pool: HTTPLoopPool, request: ByteBuffer, timeouts: HTTPTimeouts, reply: any UpstreamReply) {
         self.pool = pool
-        self.head = head
-        self.body = body
+        self.request = request
         self.timeouts = timeouts
         self.reply = reply
         startTick = pool.tick
@@ -70,7 +69,7 @@ final class HTTPAttempt: UpstreamAttempt {
         phase = .waiting
         lastTick = pool.tick
         self.connection = connection
-        connection.send(head, body, for: self)
+        connection.send(request, for: self)
     }
 
     /// Looks whether a deadline has passed.
@@ -150,11 +149,35 @@ final class HTTPAttempt: UpstreamAttempt {
 
 extension UpstreamHead {
     init(_ head: HTTPResponseHead) {
-        let type = head.headers.first(name: "content-type") ?? ""
-        let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
-        self.init(
-            status: Int(head.status.code), contentType: bare, retryAfter: head.headers.first(name: "retry-after"),
-            retryAfterMilliseconds: head.headers.first(name: "retry-after-ms"),
-            requestID: head.headers.first(name: "x-request-id").map { String($0.prefix(128)) })
+        self.init(status: Int(head.status.code), contentType: "")
+        for (name, value) in head.headers {
+            switch name.utf8.count {
+            case 12 where name.isHeader("content-type"): contentType = Self.bareType(value)
+            case 11 where name.isHeader("retry-after"): retryAfter = value
+            case 14 where name.isHeader("retry-after-ms"): retryAfterMilliseconds = value
+            case 12 where name.isHeader("x-request-id"): requestID = String(value.prefix(128))
+            default: break
+            }
+        }
+    }
+
+    /// Without parameters, in lower case.
+    private static func bareType(_ value: String) -> String {
+        if value == "application/json" || value == "text/event-stream" { return value }
+        return value.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+    }
+}
+
+extension String {
+    /// Whether this is the header of the given lower-case name.
+    func isHeader(_ name: StaticString) -> Bool {
+        guard utf8.count == name.utf8CodeUnitCount else { return false }
+        var offset = 0
+        for byte in utf8 {
+            let lower = byte &- 65 < 26 ? byte | 0x20 : byte
+            if lower != name.utf8Start[offset] { return false }
+            offset += 1
+        }
+        return true
     }
 }

@@ -117,7 +117,7 @@ package final class HTTPConnector: Sendable {
                 let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
                 try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name))
             }
-            try pipeline.addHandler(HTTPRequestEncoder())
+            try pipeline.addHandler(PreparedRequestEncoder())
             try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
             try pipeline.addHandler(HTTPConnection(pool: pool, usesTLS: connector.tls != nil, ready: ready))
         }

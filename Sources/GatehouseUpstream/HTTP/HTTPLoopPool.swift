@@ -15,7 +15,8 @@ final class HTTPLoopPool {
     let eventLoop: any EventLoop
     private let connector: HTTPConnector
     private var idle: [HTTPConnection] = []
-    private var attempts: [ObjectIdentifier: HTTPAttempt] = [:]
+    /// What runs, each at its own `place`.
+    private var attempts: [HTTPAttempt] = []
     private var isTicking = false
     /// Grows by one each tick.
     private(set) var tick = 0
@@ -27,7 +28,8 @@ final class HTTPLoopPool {
 
     /// Finds or makes a connection for `attempt`.
     func start(_ attempt: HTTPAttempt) {
-        attempts[ObjectIdentifier(attempt)] = attempt
+        attempt.place = attempts.count
+        attempts.append(attempt)
         startTicking()
         guard let connection = popIdle() else { return connect(attempt) }
         guard tick - connection.idleSince > 1 else { return attempt.connected(connection) }
@@ -89,7 +91,13 @@ final class HTTPLoopPool {
     }
 
     func ended(_ attempt: HTTPAttempt) {
-        attempts.removeValue(forKey: ObjectIdentifier(attempt))
+        let place = attempt.place
+        guard attempts.indices.contains(place), attempts[place] === attempt, let last = attempts.popLast() else { return }
+        if last !== attempt {
+            attempts[place] = last
+            last.place = place
+        }
+        attempt.place = -1
     }
 
     /// Closes what rests; for a reload that drops the provider.
@@ -111,7 +119,7 @@ final class HTTPLoopPool {
 
     private func onTick() {
         tick &+= 1
-        for attempt in Array(attempts.values) { attempt.check(tick: tick) }
+        for attempt in attempts { attempt.check(tick: tick) }
         for connection in idle where tick - connection.idleSince >= min(Self.idleTicks, connection.idleLimit ?? .max) {
             connection.close()
         }

@@ -11,8 +11,9 @@ package final class ProviderUpstream: Upstream {
     private let timeouts: HTTPTimeouts
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
     private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
-    private let chatHead: HTTPRequestHead
-    private let completionsHead: HTTPRequestHead
+    /// The heads of requests, up to the value of `Content-Length`, which comes last.
+    private let chatHead: ByteBuffer
+    private let completionsHead: ByteBuffer
 
     /// - Parameters:
     ///   - key: Joins the request here and nowhere else; `nil` or empty for none.
@@ -38,9 +39,12 @@ package final class ProviderUpstream: Upstream {
             }
         }
         for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
-        func head(_ operation: Operation) -> HTTPRequestHead {
-            HTTPRequestHead(
-                version: .http1_1, method: .POST, uri: row.path(of: operation, below: origin.path), headers: headers)
+        func head(_ operation: GatehouseCore.Operation) -> ByteBuffer {
+            var head = ByteBuffer()
+            head.writeString("POST \(row.path(of: operation, below: origin.path)) HTTP/1.1\r\n")
+            for (name, value) in headers { head.writeString("\(name): \(value)\r\n") }
+            head.writeStaticString("content-length: ")
+            return head
         }
         chatHead = head(.chatCompletions)
         completionsHead = head(.completions)
@@ -56,12 +60,17 @@ package final class ProviderUpstream: Upstream {
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
-        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body) = request.payload else {
+        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
-        var head = request.operation == .chatCompletions ? chatHead : completionsHead
-        head.headers.add(name: "content-length", value: String(body.readableBytes))
-        let attempt = HTTPAttempt(pool: pool, head: head, body: body, timeouts: timeouts, reply: reply)
+        let head = request.operation == .chatCompletions ? chatHead : completionsHead
+        let length = body.readableBytes + splice.growth
+        var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 24)
+        bytes.writeImmutableBuffer(head)
+        bytes.writeString(String(length))
+        bytes.writeStaticString("\r\n\r\n")
+        splice.write(body, to: &bytes)
+        let attempt = HTTPAttempt(pool: pool, request: bytes, timeouts: timeouts, reply: reply)
         pool.start(attempt)
         return attempt
     }

@@ -22,6 +22,7 @@ struct Agy: AgentCLI {
 
 struct AgyParser: AgentParser {
     private var verdict = AgentVerdict()
+    private var textStep = 0
     private var stepFailed = false
     private var errorText: String?
     private var isFailed = false
@@ -49,8 +50,10 @@ struct AgyParser: AgentParser {
                 errorText = step.text("error") ?? step.text("error_message") ?? errorText
             }
             guard let text = step.text("text_delta") else { return [] }
-            verdict.hasText = true
-            return [.textDelta(text)]
+            let index = step.tokens("step_index")
+            if index != textStep { verdict.breakText() }
+            textStep = index
+            return [verdict.give(text)]
         case "tool":
             let index = step.tokens("step_index")
             var events: [CanonicalEvent] = []
@@ -85,12 +88,13 @@ struct AgyParser: AgentParser {
         verdict.finish = Finish(
             .stop, usage: usage.flatMap { $0.total > 0 ? $0 : nil }, session: result.text("conversation_id"))
         guard !verdict.hasText, let text = result.text("response") else { return [] }
-        verdict.hasText = true
-        return [.textDelta(text)]
+        return [verdict.give(text)]
     }
 
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {
-        if exit.stderr.contains("[agy] print timeout after") || errorText?.contains("timeout waiting for response") == true {
+        if exit.stderr.contains("[agy] print timeout after")
+            || errorText?.contains("timeout waiting for response") == true
+        {
             verdict.failure = Failure(.timeout(.own), detail: "the agent's own print timeout")
         } else if isFailed || stepFailed {
             verdict.failure = failure(exit)
@@ -100,7 +104,9 @@ struct AgyParser: AgentParser {
 
     /// The records say little; standard error tells why.
     private func failure(_ exit: AgentExit) -> Failure {
-        let lines = FailureText.errorLines(exit.stderr).filter { $0.lowercased().hasPrefix("error") || $0.hasPrefix("AGY_ERROR") }
+        let lines = FailureText.errorLines(exit.stderr).filter {
+            $0.lowercased().hasPrefix("error") || $0.hasPrefix("AGY_ERROR")
+        }
         let isQuota = exit.status == .exited(3)
         for text in lines + [errorText].compactMap(\.self) {
             // RESOURCE_EXHAUSTED is used for short limits too; exit code 3 is not.

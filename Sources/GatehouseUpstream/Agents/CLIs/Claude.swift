@@ -26,8 +26,10 @@ struct ClaudeParser: AgentParser {
     private var usesDeltas = false
     /// The message whose text came as deltas; its whole text comes again later.
     private var streamedMessage: String?
+    /// The message whose text came whole; its parts come as records of their own.
+    private var wholeMessage: String?
     private var openTools: Set<String> = []
-    private var errorKind: String?
+    private var toldError: (kind: String, text: String)?
     private var limitResetsAt: Int?
     private var result: JSONValue?
     /// Whether `input_tokens` counts what was read from the cache; Anthropic's own does not.
@@ -58,13 +60,16 @@ struct ClaudeParser: AgentParser {
 
     private mutating func delta(_ event: JSONValue?) -> [CanonicalEvent] {
         guard let event else { return [] }
-        if event.text("type") == "message_start" { streamedMessage = event["message"]?.text("id") }
+        if event.text("type") == "message_start" {
+            streamedMessage = event["message"]?.text("id")
+            verdict.breakText()
+        }
         guard event.text("type") == "content_block_delta", let delta = event["delta"] else { return [] }
         switch delta.text("type") {
         case "text_delta":
             guard let text = delta.text("text") else { return [] }
             usesDeltas = true
-            return [give(text)]
+            return [verdict.give(text)]
         case "thinking_delta":
             guard let text = delta.text("thinking") else { return [] }
             usesDeltas = true
@@ -77,20 +82,25 @@ struct ClaudeParser: AgentParser {
         let message = record["message"]
         if let error = record.text("error"), !isSubagent {
             // Its text is the error's, not an answer's.
-            errorKind = error
+            let text = message?["content"]?.array?.compactMap { $0.text("text") }.joined(separator: "\n")
+            toldError = (error, text ?? "")
             return []
         }
         let id = message?.text("id")
         let isRepeated = usesDeltas && (id == nil || id == streamedMessage)
+        if !isSubagent, !isRepeated, id == nil || id != wholeMessage { verdict.breakText() }
+        if !isSubagent { wholeMessage = id }
         var events: [CanonicalEvent] = []
         for part in message?["content"]?.array ?? [] {
             switch part.text("type") {
             case "text":
-                if let text = part.text("text"), !isSubagent, !isRepeated { events.append(give(text)) }
+                if let text = part.text("text"), !isSubagent, !isRepeated { events.append(verdict.give(text)) }
             case "thinking":
                 if let text = part.text("thinking"), !isSubagent, !isRepeated { events.append(.reasoningDelta(text)) }
             case "tool_use":
-                guard let id = part.text("id"), let name = part.text("name"), openTools.insert(id).inserted else { continue }
+                guard let id = part.text("id"), let name = part.text("name"), openTools.insert(id).inserted else {
+                    continue
+                }
                 events.append(.toolStarted(id: id, name: name, input: part["input"]?.text))
             default: continue
             }
@@ -123,12 +133,7 @@ struct ClaudeParser: AgentParser {
             cost: record["total_cost_usd"]?.numberText.map { Cost(unit: "usd", amount: $0) },
             session: record.text("session_id"))
         guard !verdict.hasText, let text = record.text("result") else { return [] }
-        return [give(text)]
-    }
-
-    private mutating func give(_ text: String) -> CanonicalEvent {
-        verdict.hasText = true
-        return .textDelta(text)
+        return [verdict.give(text)]
     }
 
     private func isSuccess(_ record: JSONValue) -> Bool {
@@ -157,8 +162,9 @@ struct ClaudeParser: AgentParser {
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {
         if let result, !isSuccess(result) {
             verdict.failure = failure(result, exit.clock)
-        } else if result == nil, let errorKind {
-            verdict.failure = Failure(Self.kind(ofError: errorKind), detail: "assistant error \(errorKind)".bounded)
+        } else if result == nil, let toldError {
+            verdict.failure = FailureText.classify(
+                toldError.text, clock: exit.clock, fallback: Self.kind(ofError: toldError.kind))
         }
         if let told = verdict.failure, told.retryAfter == nil, told.kind == .rate || told.kind == .quota,
             let limitResetsAt
@@ -170,7 +176,8 @@ struct ClaudeParser: AgentParser {
 
     private func failure(_ result: JSONValue, _ clock: WallClock) -> Failure {
         let errors = (result["errors"]?.array ?? []).compactMap(\.string)
-        let message = result["error"]?.text("message") ?? result.text("result") ?? errors.last
+        let message =
+            result["error"]?.text("message") ?? result.text("result") ?? errors.last
             ?? result.text("subtype") ?? "an error without words"
         switch result.text("subtype") {
         case "error_max_turns", "error_max_budget_usd": return Failure(.truncated, detail: message.bounded)
@@ -179,7 +186,8 @@ struct ClaudeParser: AgentParser {
         if let status = result["api_error_status"]?.int {
             return FailureText.classify(status: status, message: message, clock: clock)
         }
-        return FailureText.classify(message, clock: clock, fallback: errorKind.map { Self.kind(ofError: $0) } ?? .failed)
+        return FailureText.classify(
+            message, clock: clock, fallback: toldError.map { Self.kind(ofError: $0.kind) } ?? .failed)
     }
 
     private static func kind(ofError error: String) -> Failure.Kind {

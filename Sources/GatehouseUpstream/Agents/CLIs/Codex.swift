@@ -19,6 +19,7 @@ struct CodexParser: AgentParser {
     /// The last message so far. Only the last one of a turn is the answer; earlier ones tell what it is doing.
     private var message: String?
     private var thread: String?
+    private var openTools: Set<String> = []
     private var errorText: String?
     private var turnFailure: String?
 
@@ -66,11 +67,14 @@ struct CodexParser: AgentParser {
 
     private mutating func tool(_ item: JSONValue, type: String, isCompleted: Bool) -> [CanonicalEvent] {
         guard let id = item.text("id"), let (name, input) = Self.tool(item, type: type) else { return [] }
-        guard isCompleted else { return [.toolStarted(id: id, name: name, input: input)] }
+        // Some kinds of items are told of only once, when they are over.
+        let start = openTools.insert(id).inserted ? [CanonicalEvent.toolStarted(id: id, name: name, input: input)] : []
+        guard isCompleted else { return start }
+        openTools.remove(id)
         let status = item.text("status") ?? "completed"
         let isDenied = status == "declined"
         if isDenied { verdict.denials.append(name) }
-        return [.toolFinished(id: id, succeeded: status == "completed", denied: isDenied)]
+        return start + [.toolFinished(id: id, succeeded: status == "completed", denied: isDenied)]
     }
 
     private static func tool(_ item: JSONValue, type: String) -> (name: String, input: String?)? {
@@ -79,7 +83,10 @@ struct CodexParser: AgentParser {
             return ("shell", item["command"].map { JSONValue.object([.init("command", $0)]).text })
         case "file_change": return ("file_change", item["changes"]?.text)
         case "mcp_tool_call":
-            return ([item.text("server"), item.text("tool")].compactMap(\.self).joined(separator: "."), item["arguments"]?.text)
+            return (
+                [item.text("server"), item.text("tool")].compactMap(\.self).joined(separator: "."),
+                item["arguments"]?.text
+            )
         case "web_search": return ("web_search", item["query"].map { JSONValue.object([.init("query", $0)]).text })
         default: return nil
         }
@@ -91,13 +98,13 @@ struct CodexParser: AgentParser {
             usage: usage.map { usage in
                 Usage(
                     input: usage.tokens("input_tokens"), output: usage.tokens("output_tokens"),
-                    cachedInput: usage.tokens("cached_input_tokens"), reasoning: usage.tokens("reasoning_output_tokens"))
+                    cachedInput: usage.tokens("cached_input_tokens"), reasoning: usage.tokens("reasoning_output_tokens")
+                )
             },
             session: thread)
         guard let message else { return [] }
         self.message = nil
-        verdict.hasText = true
-        return [.textDelta(message)]
+        return [verdict.give(message)]
     }
 
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {

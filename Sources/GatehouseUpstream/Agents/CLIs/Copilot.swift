@@ -55,17 +55,18 @@ struct CopilotParser: AgentParser {
     private mutating func delta(_ data: JSONValue) -> [CanonicalEvent] {
         guard let text = data.text("deltaContent") else { return [] }
         // Ids are kept to tell what came already; a run has few messages, a hostile one is not worth memory.
-        if let id = data.text("messageId"), streamedMessages.count < 10_000 { streamedMessages.insert(id) }
-        verdict.hasText = true
-        return [.textDelta(text)]
+        if let id = data.text("messageId"), streamedMessages.count < 10_000, streamedMessages.insert(id).inserted {
+            verdict.breakText()
+        }
+        return [verdict.give(text)]
     }
 
     private mutating func message(_ data: JSONValue, isSubagent: Bool) -> [CanonicalEvent] {
         var events: [CanonicalEvent] = []
         let isStreamed = data.text("messageId").map { streamedMessages.contains($0) } ?? false
         if !isSubagent, !isStreamed, let text = data.text("content") {
-            verdict.hasText = true
-            events.append(.textDelta(text))
+            verdict.breakText()
+            events.append(verdict.give(text))
         }
         // An error that a later message follows was overcome.
         if !isSubagent { sessionError = nil }

@@ -1,7 +1,7 @@
 /// The exact sum of decimal numbers that an agent wrote, each kept as text.
 ///
-/// One number stays as it was written. Several are added in units of 10⁻¹²; digits beyond that, exponents and sums that
-/// do not fit fall back to `Double`.
+/// One number stays as it was written. Several are added in units of 10⁻¹²; digits beyond that, exponents and sums
+/// that do not fit fall back to `Double`.
 struct CostSum: Sendable, Equatable {
     private(set) var text: String
 
@@ -25,7 +25,8 @@ struct CostSum: Sendable, Equatable {
         guard let whole = halves.first.flatMap({ Int($0) }), whole >= 0, whole < 9_000_000 else { return nil }
         guard halves.count == 2 else { return whole * 1_000_000_000_000 }
         let digits = halves[1]
-        guard digits.utf8.count <= 12, let fraction = Int(digits + String(repeating: "0", count: 12 - digits.utf8.count)),
+        guard digits.utf8.count <= 12,
+            let fraction = Int(digits + String(repeating: "0", count: 12 - digits.utf8.count)),
             fraction >= 0
         else { return nil }
         return whole * 1_000_000_000_000 + fraction

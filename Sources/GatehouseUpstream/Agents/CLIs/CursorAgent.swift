@@ -29,7 +29,8 @@ struct CursorParser: AgentParser {
         case "assistant":
             return (record["message"]?["content"]?.array ?? []).compactMap { part in
                 guard part.text("type") == "text", let text = part.text("text") else { return nil }
-                return give(text)
+                verdict.breakText()
+                return verdict.give(text)
             }
         case "thinking":
             guard record.text("subtype") == "delta", let text = record.text("text") else { return [] }
@@ -38,11 +39,6 @@ struct CursorParser: AgentParser {
         case "result": return result(record)
         default: return []
         }
-    }
-
-    private mutating func give(_ text: String) -> CanonicalEvent {
-        verdict.hasText = true
-        return .textDelta(text)
     }
 
     /// The tool's name is the key of its object: `{"shellToolCall":{"args":…,"result":{"success":…}}}`.
@@ -67,7 +63,7 @@ struct CursorParser: AgentParser {
         }
         verdict.finish = Finish(.stop, session: record.text("session_id"))
         guard !verdict.hasText, let text = record.text("result") else { return [] }
-        return [give(text)]
+        return [verdict.give(text)]
     }
 
     mutating func end(_ exit: AgentExit) -> Result<Finish, Failure> {

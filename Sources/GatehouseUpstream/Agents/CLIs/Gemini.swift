@@ -35,6 +35,7 @@ struct GeminiParser: AgentParser {
         case "message": return message(record)
         case "tool_use":
             guard let id = record.text("tool_id"), let name = record.text("tool_name") else { return [] }
+            verdict.breakText()
             return [.toolStarted(id: id, name: name, input: record["parameters"]?.text)]
         case "tool_result": return toolResult(record)
         case "error": return error(record)
@@ -47,14 +48,14 @@ struct GeminiParser: AgentParser {
 
     private mutating func message(_ record: JSONValue) -> [CanonicalEvent] {
         guard record.text("role") == "assistant", let text = record.text("content") else { return [] }
-        verdict.hasText = true
-        return [.textDelta(text)]
+        return [verdict.give(text)]
     }
 
     private mutating func toolResult(_ record: JSONValue) -> [CanonicalEvent] {
         guard let id = record.text("tool_id") else { return [] }
         let error = record["error"]
-        let isDenied = error?.text("type")?.lowercased().contains("policy") == true
+        let isDenied =
+            error?.text("type")?.lowercased().contains("policy") == true
             || error?.text("message")?.lowercased().contains("denied by policy") == true
         if isDenied { verdict.denials.append(id) }
         return [.toolFinished(id: id, succeeded: record.text("status") == "success", denied: isDenied)]

@@ -46,8 +46,8 @@ struct OpenCodeParser: AgentParser {
             return [.started(model: nil, session: session)]
         case "text":
             guard let text = part.text("text") else { return [] }
-            verdict.hasText = true
-            return [.textDelta(text)]
+            verdict.breakText()
+            return [verdict.give(text)]
         case "reasoning": return part.text("text").map { [.reasoningDelta($0)] } ?? []
         case "tool_use": return tool(part)
         case "step_finish":
@@ -103,12 +103,14 @@ struct OpenCodeParser: AgentParser {
             let name = error.text("name") ?? "error"
             let message = error["data"]?.text("message") ?? error.text("message") ?? "no message"
             if let status = error["data"]?["statusCode"]?.int {
-                verdict.failure = FailureText.classify(status: status, message: "\(name): \(message)", clock: exit.clock)
+                verdict.failure = FailureText.classify(
+                    status: status, message: "\(name): \(message)", clock: exit.clock)
             } else {
                 verdict.failure = FailureText.classify("\(name): \(message)", clock: exit.clock, fallback: .failed)
             }
         } else if isFinished {
-            verdict.finish = Finish(reason, usage: usage, cost: cost.map { Cost(unit: "usd", amount: $0.text) }, session: session)
+            verdict.finish = Finish(
+                reason, usage: usage, cost: cost.map { Cost(unit: "usd", amount: $0.text) }, session: session)
         }
         return verdict.settle(exit)
     }

@@ -3,8 +3,8 @@ package import NIOCore
 
 /// Cuts a stream of bytes into lines, on byte 0x0A only: Unicode's other line breaks occur raw inside JSON strings.
 ///
-/// The bytes held never exceed `lineLimit`; what is fed in all never exceeds `totalLimit`. It is counted while the bytes
-/// come, so that an endless line costs no more than a long one.
+/// The bytes held never exceed `lineLimit`; what is fed in all never exceeds `totalLimit`. It is counted while the
+/// bytes come, so that an endless line costs no more than a long one.
 package struct JSONLineFramer: Sendable {
     private let lineLimit: Int
     private let totalLimit: Int

@@ -1,7 +1,7 @@
 import GatehouseCore
 
-/// Removes what programs write for terminals: escape sequences (CSI, OSC and the two-byte ones). It remembers a sequence
-/// that is cut in the middle.
+/// Removes what programs write for terminals: escape sequences (CSI, OSC and the two-byte ones). It remembers a
+/// sequence that is cut in the middle.
 struct TerminalText: Sendable {
     private enum State: Sendable { case text, escape, sequence, command, commandEscape }
     private var state = State.text

@@ -3,8 +3,8 @@ package import NIOCore
 
 /// Plain text, given on as it comes: for agents that print nothing but their answer.
 ///
-/// Characters cut in the middle wait for their rest, broken UTF-8 becomes U+FFFD, terminal sequences are removed, and one
-/// line feed at the very end is the terminal's, not the answer's.
+/// Characters cut in the middle wait for their rest, broken UTF-8 becomes U+FFFD, terminal sequences are removed, and
+/// one line feed at the very end is the terminal's, not the answer's.
 package struct TextOutput: AgentOutput {
     private var filter = TerminalText()
     private var pending: [UInt8] = []
@@ -44,8 +44,9 @@ package struct TextOutput: AgentOutput {
         guard count > 0 else { return [] }
         let text = String(decoding: pending[..<count], as: UTF8.self)
         pending.removeFirst(count)
-        if !verdict.hasText { verdict.hasText = text.utf8.contains { $0 > 0x20 } }
-        return [.textDelta(text)]
+        // White space alone is no answer.
+        guard verdict.hasText || text.utf8.contains(where: { $0 > 0x20 }) else { return [.textDelta(text)] }
+        return [verdict.give(text)]
     }
 
     /// How many bytes at the end must wait: a cut character, or a line break that may be the last one.

@@ -15,7 +15,9 @@ struct AgentLaunch: Sendable, Equatable {
     ///   - host: the gateway's environment, of which only what is listed is handed on.
     ///   - gateway: the pid of this process.
     /// - Throws: `Failure` `.spawn` when there is no such executable, `.input` when the prompt does not fit.
-    init(_ run: AgentRun, directory: RunDirectory, supervisor: String, host: [String: String], gateway: Int) throws(Failure) {
+    init(_ run: AgentRun, directory: RunDirectory, supervisor: String, host: [String: String], gateway: Int)
+        throws(Failure)
+    {
         let settings = run.settings
         let cli = settings.cli
         guard let path = Self.executable(settings, cli: cli, path: host["PATH"] ?? "") else {

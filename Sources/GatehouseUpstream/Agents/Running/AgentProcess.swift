@@ -91,6 +91,7 @@ struct AgentProcess {
             let events = try output.feed(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })
             if output.isComplete { run.timers.noteCompletion() }
             await run.deliver(events)
+            run.timers.noteReading()
         }
     }
 }

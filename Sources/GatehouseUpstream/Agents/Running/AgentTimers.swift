@@ -15,6 +15,8 @@ final class AgentTimers: Sendable {
         var since: ContinuousClock.Instant
         var hasOutput = false
         var isPaused = false
+        var isWorking = false
+        var isResting: Bool { isPaused || isWorking }
         var completed: ContinuousClock.Instant?
     }
 
@@ -28,10 +30,19 @@ final class AgentTimers: Sendable {
         self.state = Mutex(State(start: now, since: now))
     }
 
+    /// A piece of output has come. Until `noteReading()` it is our turn.
     func noteOutput() {
-        let now = clock.now
         state.withLock { state in
             state.hasOutput = true
+            state.isWorking = true
+        }
+    }
+
+    /// All that came has been taken: it is the agent's turn.
+    func noteReading() {
+        let now = clock.now
+        state.withLock { state in
+            state.isWorking = false
             state.since = now
         }
     }
@@ -59,8 +70,10 @@ final class AgentTimers: Sendable {
             let now = clock.now
             let (deadline, expiry) = state.withLock { next($0, now: now) }
             if now >= deadline, let expiry { return expiry }
+            // What is noted meanwhile may bring an earlier deadline, but none that is nearer than the shortest timer.
+            let look = now + min(timeouts.firstOutput, timeouts.idle, timeouts.linger)
             do {
-                try await clock.sleep(until: deadline)
+                try await clock.sleep(until: min(deadline, look))
             } catch {
                 return nil
             }
@@ -72,9 +85,9 @@ final class AgentTimers: Sendable {
         if let completed = state.completed { return (completed + timeouts.linger, .lingering) }
         let total = state.start + timeouts.total
         let silence = state.hasOutput ? timeouts.idle : timeouts.firstOutput
-        let silent = (state.isPaused ? now : state.since) + silence
+        let silent = (state.isResting ? now : state.since) + silence
         if total <= silent { return (total, .timeout(.total)) }
-        if state.isPaused { return (silent, nil) }
+        if state.isResting { return (silent, nil) }
         return (silent, .timeout(state.hasOutput ? .idle : .firstByte))
     }
 }

@@ -1,0 +1,143 @@
+import GatehouseCore
+import Glibc
+import NIOCore
+import Subprocess
+import SystemPackage
+import Testing
+
+@testable import GatehouseUpstream
+
+/// Nothing of an agent survives its end, whatever the end is. The family of the fake agent ignores SIGTERM, and has an
+/// orphan and a member in a session of its own; a named pipe tells when the last one is gone.
+@Suite(.timeLimit(.minutes(2)))
+struct SurvivorTests {
+    private func expectGone(_ family: [pid_t]) {
+        #expect(family.count == 4)
+        for pid in family { #expect(kill(pid, 0) != 0, "\(pid) is still there") }
+    }
+
+    @Test func afterTheLeaderEnded() async throws {
+        let family = try await AgentBench.with { bench async throws in
+            let witness = try bench.witness()
+            async let family = AgentBench.family(witness)
+            #expect(try await Call(bench.agent(["tree", witness, "leave"])).reading().text == "family is up")
+            return try await family
+        }
+        expectGone(family)
+    }
+
+    @Test func afterACancel() async throws {
+        let family = try await AgentBench.with { bench async throws in
+            let witness = try bench.witness()
+            async let family = AgentBench.family(witness)
+            let call = try await Call(bench.agent(["tree", witness, "hang"]))
+            for await item in call.items where item == .event(.textDelta("family is up")) { break }
+            try await call.cancel()
+            return try await family
+        }
+        expectGone(family)
+    }
+
+    @Test func afterATimeout() async throws {
+        let family = try await AgentBench.with { bench async throws in
+            let witness = try bench.witness()
+            async let family = AgentBench.family(witness)
+            let agent = bench.agent(["tree", witness, "hang"]) { $0.timeouts.idle = .milliseconds(50) }
+            #expect(try await Call(agent).reading().failure == Failure(.timeout(.idle)))
+            return try await family
+        }
+        expectGone(family)
+    }
+
+    @Test func afterTheRunnerWasEnded() async throws {
+        let witness = Witness()
+        async let result = AgentBench.with { bench async throws in
+            let path = try bench.witness()
+            let call = try await Call(bench.agent(["tree", path, "hang"]))
+            await witness.read(path)
+            for await item in call.items where item == .event(.textDelta("family is up")) { break }
+            return call
+        }
+        let call = try await result
+        #expect(try await call.reading().failure?.kind == .cancelled)
+        expectGone(try await witness.family())
+    }
+
+    /// An agent that has told its end and does not go.
+    @Test func afterLingering() async throws {
+        let family = try await AgentBench.with { bench async throws in
+            let witness = try bench.witness()
+            async let family = AgentBench.family(witness)
+            let answer = try bench.write(
+                """
+                {"type":"assistant","message":{"content":[{"type":"text","text":"done"}]}}
+                {"type":"result","subtype":"success","is_error":false,"result":"done"}
+
+                """, to: "answer")
+            let agent = bench.agent(["linger", answer, witness]) { settings in
+                settings.output = .jsonLines(.claude)
+                settings.timeouts.linger = .milliseconds(50)
+            }
+            #expect(try await Call(agent).reading().text == "done")
+            return try await family
+        }
+        #expect(family.count == 1)
+        for pid in family { #expect(kill(pid, 0) != 0) }
+    }
+
+    /// kill -9 of the gateway: no agent is there one second later.
+    @Test func afterTheParentWasKilled() async throws {
+        let directory = try AgentBench.temporaryDirectory()
+        defer { AgentBench.remove(directory) }
+        let witness = directory + "/witness"
+        try #require(mkfifo(witness, 0o600) == 0)
+        async let family = AgentBench.family(witness)
+        let parent = """
+            import os, subprocess, sys, time
+            subprocess.Popen([sys.argv[1], "--grace-ms", "60000", "--parent", str(os.getpid()), "--"] + sys.argv[2:])
+            time.sleep(600)
+            """
+        let clock = ContinuousClock()
+        let killed = try await Subprocess.run(
+            .name("python3"),
+            arguments: ["-c", parent, AgentBench.supervisor, AgentBench.fakeAgent, "tree", witness, "hang"],
+            input: .none, output: .sequence, error: .discarded
+        ) { execution in
+            for try await _ in execution.standardOutput { break }
+            try execution.send(signal: .kill)
+            return clock.now
+        }
+        expectGone(try await family)
+        #expect(clock.now - killed.closureResult < .milliseconds(1500))
+    }
+
+    @Test func sweepsWhatAnEarlierProcessLeft() async throws {
+        let directory = try AgentBench.temporaryDirectory()
+        defer { AgentBench.remove(directory) }
+        let runs = directory + "/runs"
+        for path in [runs, runs + "/run-old", runs + "/run-old/work", runs + "/other"] { mkdir(path, 0o700) }
+        #expect(symlink("/etc/passwd", runs + "/run-old/work/link") == 0)
+        let lock = try RunDirectory.prepare(base: runs)
+        #expect(lock != nil)
+        #expect(AgentBench.names(in: runs) == [".lock", "other"])
+        mkdir(runs + "/run-new", 0o700)
+        #expect(try RunDirectory.prepare(base: runs) == nil)
+        #expect(AgentBench.names(in: runs) == [".lock", "other", "run-new"])
+        withExtendedLifetime(lock) {}
+        rmdir(runs + "/run-new")
+        rmdir(runs + "/other")
+    }
+}
+
+/// Reads a witness beyond the end of the bench that made it.
+private actor Witness {
+    private var task: Task<[pid_t], any Error>?
+
+    func read(_ path: String) {
+        task = Task { try await AgentBench.family(path) }
+    }
+
+    func family() async throws -> [pid_t] {
+        try await task?.value ?? []
+    }
+}
