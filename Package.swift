@@ -118,3 +118,14 @@ let package = Package(
         ),
     ]
 )
+
+// scripts/fuzz builds this instead: only what is fuzzed, instrumented, without what the rest of the gateway needs.
+if Context.environment["GATEHOUSE_FUZZ"] != nil {
+    package.products = [.executable(name: "gatehouse-fuzz", targets: ["gatehouse-fuzz"])]
+    package.targets = package.targets.filter { $0.name == "GatehouseCore" } + [
+        .target(
+            name: "GatehouseFuzz", dependencies: ["GatehouseCore", nioCore], path: "Tests/Fuzz/Targets",
+            swiftSettings: strict),
+        .executableTarget(name: "gatehouse-fuzz", dependencies: ["GatehouseFuzz"], path: "Tests/Fuzz/Entry"),
+    ]
+}

@@ -1,0 +1,1 @@
+../../../Sources/GatehouseUpstream/Agents/Output/JSONLineFramer.swift
