@@ -47,7 +47,9 @@ import Testing
     private func collect(_ node: ConfigurationNode, _ path: String, into defaults: inout [String: String]) {
         switch node.content {
         case .map(let entries):
-            for entry in entries { collect(entry.value, path.isEmpty ? entry.key : "\(path).\(entry.key)", into: &defaults) }
+            for entry in entries {
+                collect(entry.value, path.isEmpty ? entry.key : "\(path).\(entry.key)", into: &defaults)
+            }
         case .null: defaults[path] = "null"
         case .scalar(let scalar): defaults[path] = scalar.text
         case .list(let items):

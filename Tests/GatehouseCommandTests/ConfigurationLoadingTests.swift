@@ -137,18 +137,18 @@ import Testing
         #expect(
             messages(result) == [
                 "server.trustedProxies[1]: \"nonsense\" is not an address or a network such as 10.0.0.0/8"
-                    + " (GATEHOUSE_SERVER_TRUSTED_PROXIES)",
+                    + " (GATEHOUSE_SERVER_TRUSTED_PROXIES)"
             ])
     }
 
     @Test func aWrongVariableIsNamed() {
         #expect(
             messages(load(nil, ["GATEHOUSE_SERVER_PORT": "eighty"])) == [
-                "server.port: \"eighty\" is not a whole number from 0 to 65535 (GATEHOUSE_SERVER_PORT)",
+                "server.port: \"eighty\" is not a whole number from 0 to 65535 (GATEHOUSE_SERVER_PORT)"
             ])
         #expect(
             messages(load(nil, ["GATEHOUSE_SERVER_POTR": "1"])) == [
-                "GATEHOUSE_SERVER_POTR: is not a known variable; did you mean GATEHOUSE_SERVER_PORT?",
+                "GATEHOUSE_SERVER_POTR: is not a known variable; did you mean GATEHOUSE_SERVER_PORT?"
             ])
         let option = ConfigurationBuilder.Override(path: "server.host", value: "0.0.0.0", option: "--host")
         #expect(messages(load(nil, overrides: [option])).first?.hasSuffix("(--host)") == true)
@@ -182,7 +182,7 @@ import Testing
         #expect(
             messages(load(nil, ["GATEHOUSE_SERVER_PORT_FILE": "{FILES}/none"])) == [
                 "server.port: the file that GATEHOUSE_SERVER_PORT_FILE names cannot be read: No such file or directory"
-                    + " (GATEHOUSE_SERVER_PORT_FILE)",
+                    + " (GATEHOUSE_SERVER_PORT_FILE)"
             ])
         let result = load(nil, ["GATEHOUSE_SERVER_PORT_FILE": "{FILES}/secret"], files: ["secret": "sk-hidden"])
         #expect(!"\(result)".contains("sk-hidden"))
@@ -302,7 +302,9 @@ import Testing
         switch node.content {
         case .map(let entries):
             if path.hasSuffix("headers") || path.hasSuffix("environment") { paths.insert(path) }
-            for entry in entries { collect(entry.value, path.isEmpty ? entry.key : "\(path).\(entry.key)", into: &paths) }
+            for entry in entries {
+                collect(entry.value, path.isEmpty ? entry.key : "\(path).\(entry.key)", into: &paths)
+            }
         case .list(let items):
             let groups = items.filter { if case .map = $0.content { true } else { false } }
             if groups.isEmpty, !path.hasSuffix("s[]") { paths.insert(path) }

@@ -59,7 +59,9 @@ import Testing
     static let names = [
         Case("sever: {}", #"sever: is not a known setting; did you mean "server"? (line 1)"#),
         Case("server:\n  prot: 1\n", #"server.prot: is not a known setting; did you mean "port"? (line 2)"#),
-        Case("server: { limits: { bodyy: 1MiB } }", #"server.limits.bodyy: is not a known setting; did you mean "body"? (line 1)"#),
+        Case(
+            "server: { limits: { bodyy: 1MiB } }",
+            #"server.limits.bodyy: is not a known setting; did you mean "body"? (line 1)"#),
         Case(
             "telemetry: { zzzzzzzzzz: 1 }",
             "telemetry.zzzzzzzzzz: is not a known setting; known are metrics, otlp (line 1)"),
@@ -81,8 +83,10 @@ import Testing
             "providers[0].name: \"a/b\" is not a name of at most 64 letters, digits, '.', '-' and '_', with a letter or"
                 + " digit first (line 1)"),
         Case(
-            "providers: { name: a }", "providers: must be a list of groups: each a provider with name, kind and keys (line 1)"),
-        Case("providers: [ openai ]", "providers[0]: must be a group of settings (line 1)",
+            "providers: { name: a }",
+            "providers: must be a list of groups: each a provider with name, kind and keys (line 1)"),
+        Case(
+            "providers: [ openai ]", "providers[0]: must be a group of settings (line 1)",
             "providers[0].name: is missing; it must be a name of at most 64 letters, digits, '.', '-' and '_', with a"
                 + " letter or digit first (line 1)"),
         Case(
@@ -93,7 +97,8 @@ import Testing
     static let unsafe = [
         Case(
             "server: { host: 0.0.0.0 }",
-            #"server.host: "0.0.0.0" can be reached from other machines and keys would travel readable; set server.tls,"#
+            #"server.host: "0.0.0.0" can be reached from other machines and keys would travel readable; set"#
+                + #" server.tls,"#
                 + " or server.allowPlaintext: true behind a proxy that does TLS (line 1)"),
         Case(
             #"server: { host: "::" }"#,
@@ -101,7 +106,8 @@ import Testing
                 + " or server.allowPlaintext: true behind a proxy that does TLS (line 1)"),
         Case(
             "server: { host: 127.0.0.1.example.com }",
-            #"server.host: "127.0.0.1.example.com" can be reached from other machines and keys would travel readable; set"#
+            #"server.host: "127.0.0.1.example.com" can be reached from other machines and keys would travel"#
+                + #" readable; set"#
                 + " server.tls, or server.allowPlaintext: true behind a proxy that does TLS (line 1)"),
         Case(
             "server: { tls: { certificate: a.pem } }",
@@ -120,7 +126,8 @@ import Testing
             #"server.cors.origins[0]: "null" is not an origin such as https://chat.example.com (line 1)"#),
         Case(
             "server: { cors: { origins: [https://a.example/x] } }",
-            #"server.cors.origins[0]: "https://a.example/x" is not an origin such as https://chat.example.com (line 1)"#),
+            #"server.cors.origins[0]: "https://a.example/x" is not an origin such as https://chat.example.com (line 1)"#
+        ),
         Case(
             #"keys: [ { name: ci, value: "" } ]"#,
             "keys[0].value: is empty; it must be a secret of visible characters without spaces (line 1)"),
@@ -139,11 +146,13 @@ import Testing
                 + " allowPlaintext: true on this provider (line 1)"),
         Case(
             "providers: [ { name: openai, baseURL: http://127.0.0.1@evil.example/v1 } ]",
-            #"providers[0].baseURL: "http://127.0.0.1@evil.example/v1" is not a URL such as https://api.example.com/v1,"#
+            #"providers[0].baseURL: "http://127.0.0.1@evil.example/v1" is not a URL such as"#
+                + #" https://api.example.com/v1,"#
                 + " without user, query or fragment (line 1)"),
         Case(
             "providers: [ { name: openai, baseURL: file:///etc/passwd } ]",
-            #"providers[0].baseURL: "file:///etc/passwd" is not a URL such as https://api.example.com/v1, without user,"#
+            #"providers[0].baseURL: "file:///etc/passwd" is not a URL such as https://api.example.com/v1,"#
+                + #" without user,"#
                 + " query or fragment (line 1)"),
         Case(
             #"providers: [ { name: openai, headers: { "X-A\r\nX-B": v } } ]"#,
@@ -186,24 +195,28 @@ import Testing
             #"keys: [ { name: a, value: k1, models: ["*/gpt"] } ]"#,
             #"keys[0].models[0]: "*/gpt" holds a '*' that is not at its end (line 1)"#),
         Case(
-            "providers: [ { name: openai } ]\nmodels: [ { name: openai/x, targets: [ { provider: openai, model: m } ] } ]",
+            "providers: [ { name: openai } ]\nmodels: [ { name: openai/x, targets: [ { provider: openai,"
+                + " model: m } ] } ]",
             #"models[0].name: "openai/x" is a model of "openai" already (line 2)"#),
         Case(
             "models: [ { name: gatehouse/echo, targets: [ { provider: gatehouse, model: echo } ] } ]",
             #"models[0].name: "gatehouse/echo" is a model of "gatehouse" already (line 1)"#),
         Case(
             "providers: [ { name: openai } ]\nmodels: [ { name: fast, targets: [ { provider: opena, model: m } ] } ]",
-            #"models[0].targets[0].provider: "opena" is not the name of any configured provider; did you mean "openai"?"#
+            #"models[0].targets[0].provider: "opena" is not the name of any configured provider; did you mean"#
+                + #" "openai"?"#
                 + " (line 2)"),
         Case(
             "models: [ { name: fast, targets: [] } ]",
             "models[0].targets: is missing; an alias needs a target with provider or agent, and model (line 1)"),
         Case(
-            "agents: [ { name: claude } ]\nmodels: [ { name: m, targets: [ { provider: gatehouse, agent: claude, model: x } ] } ]",
+            "agents: [ { name: claude } ]\nmodels: [ { name: m, targets: [ { provider: gatehouse, agent:"
+                + " claude, model: x } ] } ]",
             "models[0].targets[0].provider: either provider or agent must be set, not both (line 2)"),
         Case(
             "models: [ { name: m, targets: [ { provider: gatehouse } ] } ]",
-            "models[0].targets[0].model: is missing; it must be the name that the provider knows the model by (line 1)"),
+            "models[0].targets[0].model: is missing; it must be the name that the provider knows the model"
+                + " by (line 1)"),
         Case(
             "providers: [ { name: x, kind: wrong }, { name: openai, baseURL: http://a.example } ]",
             "providers[0].kind: is not a known kind of provider; known are openai, groq, openai-compatible (line 1)",
@@ -214,7 +227,9 @@ import Testing
     static let unsupported = [
         Case(
             "storage: { url: postgres://u@h/d }",
-            #"storage.url: "postgres://u@h/d" is not supported by this version yet; leave it at sqlite:gatehouse.db (line 1)"#),
+            #"storage.url: "postgres://u@h/d" is not supported by this version yet; leave it at"#
+                + #" sqlite:gatehouse.db (line 1)"#
+        ),
         Case(
             "shared: { url: redis://h:1/0 }",
             #"shared.url: "redis://h:1/0" is not supported by this version yet; leave it at memory: (line 1)"#),
@@ -228,7 +243,8 @@ import Testing
             "telemetry.otlp: sending traces is not supported by this version yet; leave it at null (line 1)"),
         Case(
             "server: { trustedProxies: [10.0.0.1] }",
-            "server.trustedProxies: trusting forwarding headers is not supported by this version yet; leave it empty (line 1)"
+            "server.trustedProxies: trusting forwarding headers is not supported by this version yet; leave"
+                + " it empty (line 1)"
         ),
         Case(
             "server: { cors: { origins: [https://a.example] } }",
@@ -246,10 +262,12 @@ import Testing
                 + " only (line 1)"),
         Case(
             "agents: [ { name: claude, accounts: [a] } ]",
-            "agents[0].accounts: changing accounts is not supported by this version yet; leave it empty and set home (line 1)"
+            "agents[0].accounts: changing accounts is not supported by this version yet; leave it empty and"
+                + " set home (line 1)"
         ),
         Case(
-            "models: [ { name: m, strategy: cost, retries: 1, targets: [ { provider: gatehouse, model: echo, weight: 2 } ] } ]",
+            "models: [ { name: m, strategy: cost, retries: 1, targets: [ { provider: gatehouse, model: echo,"
+                + " weight: 2 } ] } ]",
             "models[0].targets: a weight other than 1 is not supported by this version yet; leave it out (line 1)",
             #"models[0].strategy: "cost" is not supported by this version yet; use weighted (line 1)"#,
             "models[0].retries: a retry is not supported by this version yet; leave it at 0 (line 1)"),
@@ -265,7 +283,8 @@ import Testing
             "keys[0].budget: a budget is not supported by this version yet; leave it out (line 1)"),
         Case(
             "keys: [ { name: a, value: k, budget: { amount: 1e9 } } ]",
-            #"keys[0].budget.amount: "1e9" is not an amount such as 10.00, above zero, with at most 12 digits on each side"#
+            #"keys[0].budget.amount: "1e9" is not an amount such as 10.00, above zero, with at most 12 digits"#
+                + #" on each side"#
                 + " of the point (line 1)"),
         Case(
             "keys: [ { name: a, value: k, rateLimit: { requests: 60 } } ]",

@@ -31,7 +31,8 @@ import Testing
     @Test(arguments: [
         ("a: [1", "is not YAML: did not find expected ',' or ']'"), ("a: *nope", "is not YAML: found undefined alias"),
         ("a: 1\na: 2", "repeats the key \"a\""), ("a: 1\n---\nb: 1", "is not YAML: but found another document"),
-        ("? [a]\n: 1", "has a key that is not plain text"), ("a: \u{1}", "is not YAML: control characters are not allowed"),
+        ("? [a]\n: 1", "has a key that is not plain text"),
+        ("a: \u{1}", "is not YAML: control characters are not allowed"),
         ("\ta: 1", "is not YAML: found character that cannot start any token"),
     ])
     func tellsWhatIsWrong(_ yaml: String, _ message: String) {
@@ -39,8 +40,9 @@ import Testing
     }
 
     @Test func isBoundedInDepth() {
-        #expect(problem("a: " + String(repeating: "[", count: 500) + String(repeating: "]", count: 500))?.message
-            == "is nested deeper than 16 levels")
+        #expect(
+            problem("a: " + String(repeating: "[", count: 500) + String(repeating: "]", count: 500))?.message
+                == "is nested deeper than 16 levels")
         #expect(problem("a: " + String(repeating: "[", count: 300_000))?.message.hasPrefix("is not YAML: ") == true)
         #expect(problem(String(repeating: "- ", count: 300_000) + "x")?.message.hasPrefix("is not YAML: ") == true)
     }

@@ -24,7 +24,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("server.port", "GATEHOUSE_SERVER_PORT"), ("server.limits.headerFields", "GATEHOUSE_SERVER_LIMITS_HEADER_FIELDS"),
+        ("server.port", "GATEHOUSE_SERVER_PORT"),
+        ("server.limits.headerFields", "GATEHOUSE_SERVER_LIMITS_HEADER_FIELDS"),
         ("server.trustedProxies", "GATEHOUSE_SERVER_TRUSTED_PROXIES"), ("telemetry.otlp", "GATEHOUSE_TELEMETRY_OTLP"),
     ])
     func keysHaveVariables(_ path: String, _ expected: String) {
@@ -83,7 +84,8 @@ import Testing
         #expect(
             node
                 == .map([
-                    ("a", .map([("b", .text("2")), ("c", .text("3"))])), ("x", .map([("y", .map([("z", .text("4"))]))])),
+                    ("a", .map([("b", .text("2")), ("c", .text("3"))])),
+                    ("x", .map([("y", .map([("z", .text("4"))]))])),
                 ]))
     }
 }

@@ -10,7 +10,9 @@ import Testing
         #expect(DurationText.read(text) == expected)
     }
 
-    @Test(arguments: ["", "s", "5", "5 s", " 5s", "5s ", "-5s", "+5s", "1.5s", "5S", "5min", "5ss", "９s", "99999999999999999999s"])
+    @Test(arguments: [
+        "", "s", "5", "5 s", " 5s", "5s ", "-5s", "+5s", "1.5s", "5S", "5min", "5ss", "９s", "99999999999999999999s",
+    ])
     func refusesOtherDurations(_ text: String) {
         #expect(DurationText.read(text) == nil)
     }
@@ -25,7 +27,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("0", 0), ("512", 512), ("512B", 512), ("16KiB", 16_384), ("16MiB", 16 << 20), ("1GiB", 1 << 30), ("1TiB", 1 << 40),
+        ("0", 0), ("512", 512), ("512B", 512), ("16KiB", 16_384), ("16MiB", 16 << 20), ("1GiB", 1 << 30),
+        ("1TiB", 1 << 40),
         ("1KB", 1000), ("1MB", 1_000_000), ("2GB", 2_000_000_000),
     ])
     func readsSizes(_ text: String, _ expected: Int) {
@@ -37,7 +40,9 @@ import Testing
         #expect(SizeText.read(text) == nil)
     }
 
-    @Test(arguments: [(0, "0"), (1000, "1000"), (1024, "1KiB"), (16 << 20, "16MiB"), (1 << 30, "1GiB"), (1 << 40, "1TiB")])
+    @Test(arguments: [
+        (0, "0"), (1000, "1000"), (1024, "1KiB"), (16 << 20, "16MiB"), (1 << 30, "1GiB"), (1 << 40, "1TiB"),
+    ])
     func writesSizes(_ bytes: Int, _ expected: String) {
         #expect(SizeText.write(bytes) == expected)
         #expect(SizeText.read(expected) == bytes)

@@ -9,10 +9,13 @@ import Testing
         _ message: String, level: Logger.Level = .info, error: (any Error)? = nil
     ) -> LogEvent {
         LogEvent(
-            level: level, message: "\(message)", error: error, metadata: nil, source: "s", file: "f", function: "g", line: 1)
+            level: level, message: "\(message)", error: error, metadata: nil, source: "s", file: "f", function: "g",
+            line: 1)
     }
 
-    private func json(_ message: String, _ metadata: Logger.Metadata = [:], error: (any Error)? = nil) throws -> JSONValue {
+    private func json(_ message: String, _ metadata: Logger.Metadata = [:], error: (any Error)? = nil) throws
+        -> JSONValue
+    {
         let line = LogLine.render(event(message, error: error), label: "test", metadata: metadata, form: .json)
         #expect(line.last == 0x0A)
         #expect(line.count { $0 == 0x0A } == 1)
