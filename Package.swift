@@ -91,6 +91,11 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "GatehouseTesting", dependencies: ["GatehouseCore", "GatehouseEngine", nioCore], swiftSettings: strict),
+        .testTarget(
+            name: "GatehouseCoreTests", dependencies: ["GatehouseCore", "GatehouseTesting", nioCore],
+            swiftSettings: strict),
         .testTarget(
             name: "GatehouseStoreTests",
             dependencies: ["GatehouseCore", "GatehouseStore"],
@@ -98,7 +103,10 @@ let package = Package(
         ),
         .testTarget(
             name: "GatehouseEngineTests",
-            dependencies: ["GatehouseCore", "GatehouseEngine", nioCore, logging, metrics],
+            dependencies: [
+                "GatehouseCore", "GatehouseEngine", "GatehouseTesting", nioCore, logging, metrics,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

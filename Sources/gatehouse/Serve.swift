@@ -94,7 +94,9 @@ struct ServeCommand: AsyncParsableCommand {
         let host = server.host.contains(":") ? "[\(server.host)]" : server.host
         let url = "\(scheme)://\(host):\(port)"
         var text = "Gatehouse \(GatehouseVersion.current) listens on \(url)\n"
-        if let newKey { text += "Admin key, shown only now and kept in \(directory.path)/admin.key:\n  \(newKey.reveal())\n" }
+        if let newKey {
+            text += "Admin key, shown only now and kept in \(directory.path)/admin.key:\n  \(newKey.reveal())\n"
+        }
         let key = newKey?.reveal() ?? "$(cat '\(directory.path)/admin.key')"
         text += """
             Try it:

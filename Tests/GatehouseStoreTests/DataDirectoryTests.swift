@@ -1,3 +1,4 @@
+import GatehouseCore
 import GatehouseStore
 import Glibc
 import Testing
@@ -69,7 +70,8 @@ import Testing
     }
 
     @Test func differsFromGatewayToGateway() throws {
-        let first = try TemporaryDirectory(), second = try TemporaryDirectory()
+        let first = try TemporaryDirectory()
+        let second = try TemporaryDirectory()
         let keys = try [first, second].map { try AdminKeyFile(directory: $0.path).load().key }
         #expect(keys[0] != keys[1])
     }

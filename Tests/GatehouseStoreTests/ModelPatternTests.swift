@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct ModelPatternTests {
     @Test(arguments: [
-        ("*", "openai/gpt-4o", true), ("*", "", true), ("openai/*", "openai/gpt-4o", true), ("openai/*", "openai/", true),
+        ("*", "openai/gpt-4o", true), ("*", "", true), ("openai/*", "openai/gpt-4o", true),
+        ("openai/*", "openai/", true),
         ("openai/*", "openai", false), ("openai/*", "azure/openai/x", false), ("fast", "fast", true),
         ("fast", "faster", false), ("fast", "fas", false), ("fast*", "faster", true), ("FAST", "fast", false),
         ("a*b", "axb", false), ("a*b", "a*b", true), ("", "", true), ("", "x", false),

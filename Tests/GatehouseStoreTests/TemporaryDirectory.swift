@@ -25,7 +25,9 @@ final class TemporaryDirectory {
     private func remove(_ path: String) {
         if let directory = opendir(path) {
             while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(cString: Array($0.prefix { $0 != 0 }) + [0]) }
+                let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                    String(cString: Array($0.prefix { $0 != 0 }) + [0])
+                }
                 if name != ".", name != ".." { remove("\(path)/\(name)") }
             }
             closedir(directory)

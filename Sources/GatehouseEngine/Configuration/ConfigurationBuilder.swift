@@ -33,7 +33,9 @@ package struct ConfigurationBuilder: Sendable {
         let journal = ConfigurationJournal()
         var document = file ?? ConfigurationNode(.map([]))
         ConfigurationInterpolation(environment: environment, journal: journal).apply(to: &document)
-        if case .scalar = document.content { return refuse("the file must be a group of settings, such as \"server:\"") }
+        if case .scalar = document.content {
+            return refuse("the file must be a group of settings, such as \"server:\"")
+        }
         if case .list = document.content { return refuse("the file must be a group of settings, not a list") }
         EnvironmentOverlay(environment: environment, keys: Self.keys()).apply(to: &document, journal: journal)
         for override in overrides {

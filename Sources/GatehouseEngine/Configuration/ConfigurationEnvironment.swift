@@ -30,7 +30,8 @@ package struct ConfigurationEnvironment: Sendable {
         case (nil, let path?):
             switch readFile(path) {
             case .success(let text): return .success(Self.withoutNewlinesAtEnd(text))
-            case .failure(let problem): return .failure(FileProblem("the file that \(fileName) names \(problem.message)"))
+            case .failure(let problem):
+                return .failure(FileProblem("the file that \(fileName) names \(problem.message)"))
             }
         }
     }

@@ -64,7 +64,8 @@ struct ConfigurationInterpolation {
             name = reference
         }
         guard ConfigurationValue<String>.isVariableName(name) else {
-            return .failure(Problem("\"${\(reference)}\" does not name a variable; write ${NAME} or ${NAME:-otherwise}"))
+            return .failure(
+                Problem("\"${\(reference)}\" does not name a variable; write ${NAME} or ${NAME:-otherwise}"))
         }
         switch environment.value(of: String(name)) {
         case .failure(let problem): return .failure(problem)

@@ -21,7 +21,8 @@ package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringCon
             case .environment(let name), .option(let name): " (\(name))"
             }
         let line = (path.isEmpty ? message : "\(path): \(message)") + place
-        return String(String.UnicodeScalarView(line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+        return String(
+            String.UnicodeScalarView(line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
     }
 }
 

@@ -33,7 +33,8 @@ struct ConfigurationReader {
     private func read(_ section: ConfigurationSection, into server: inout ServerConfiguration) {
         section.read("host", .text("a host name or an address"), into: &server.host)
         section.read("port", .integer(0...65535), into: &server.port)
-        section.readList("trustedProxies", .text("an address or a network such as 10.0.0.0/8"), into: &server.trustedProxies)
+        section.readList(
+            "trustedProxies", .text("an address or a network such as 10.0.0.0/8"), into: &server.trustedProxies)
         section.section("cors") { cors in
             cors.readList("origins", .text("an origin such as https://chat.example.com"), into: &server.cors.origins)
         }

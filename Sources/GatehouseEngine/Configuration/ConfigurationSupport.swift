@@ -20,7 +20,9 @@ struct ConfigurationSupport {
             if agent.sandbox != .off {
                 refuse("\(path).sandbox", "\"\(agent.sandbox.rawValue)\"", "use off, which leaves process limits only")
             }
-            if !agent.accounts.isEmpty { refuse("\(path).accounts", "changing accounts", "leave it empty and set home") }
+            if !agent.accounts.isEmpty {
+                refuse("\(path).accounts", "changing accounts", "leave it empty and set home")
+            }
         }
         for (index, alias) in tree.models.enumerated() { check(alias, "models[\(index)]") }
         for (index, key) in tree.keys.enumerated() {

@@ -86,7 +86,9 @@ struct ConfigurationValidation {
                     "is plain HTTP to another machine and keys would travel readable; use https, or set "
                         + "allowPlaintext: true on this provider")
             }
-        } else if provider.baseURL == nil, catalog.providers.contains(where: { $0.kind == provider.kind && $0.needsBaseURL }) {
+        } else if provider.baseURL == nil,
+            catalog.providers.contains(where: { $0.kind == provider.kind && $0.needsBaseURL })
+        {
             journal.report("\(path).baseURL", "is missing; the kind \"\(provider.kind)\" has none of its own")
         }
         refuseRepeats(provider.keys.map(\.name), "\(path).keys", ".name")
@@ -135,7 +137,8 @@ struct ConfigurationValidation {
         for (index, alias) in tree.models.enumerated() {
             let path = "models[\(index)]"
             let first = alias.name.split(separator: "/", maxSplits: 1).first.map(String.init) ?? ""
-            if upstreams.contains(first), alias.name.contains("/") || tree.agents.contains(where: { $0.name == first }) {
+            if upstreams.contains(first), alias.name.contains("/") || tree.agents.contains(where: { $0.name == first })
+            {
                 journal.report("\(path).name", "\"\(alias.name)\" is a model of \"\(first)\" already")
             }
             for (position, target) in alias.targets.enumerated() { check(target, "\(path).targets[\(position)]") }

@@ -1,7 +1,7 @@
 /// Everything an operator can set, with the defaults of a gateway that was told nothing.
 ///
-/// A value of this type has been read and checked as a whole: whoever holds one need not check it again. `docs/configuration.md`
-/// lists every key; a test keeps that page and this tree in step.
+/// A value of this type has been read and checked as a whole: whoever holds one need not check it again.
+/// `docs/configuration.md` lists every key; a test keeps that page and this tree in step.
 package struct GatehouseConfiguration: Sendable, Equatable {
     package var server = ServerConfiguration()
     package var storage = StorageConfiguration()

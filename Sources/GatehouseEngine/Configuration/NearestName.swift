@@ -14,7 +14,8 @@ enum NearestName {
 
     /// Insertions, deletions, replacements, and swaps of neighbours; case counts for nothing.
     static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        let left = left.map(lowered), right = right.map(lowered)
+        let left = left.map(lowered)
+        let right = right.map(lowered)
         var beforeLast: [Int] = []
         var last = Array(0...right.count)
         for (row, byte) in left.enumerated() {

@@ -14,9 +14,11 @@ enum NetworkAddress {
     static func isNetwork(_ text: String) -> Bool {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let address = parts.first, parts.count <= 2 else { return false }
-        let isFour = address.split(separator: ".", omittingEmptySubsequences: false).count == 4
+        let isFour =
+            address.split(separator: ".", omittingEmptySubsequences: false).count == 4
             && address.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isOctet)
-        let isSix = address.contains(":") && address.utf8.count <= 45
+        let isSix =
+            address.contains(":") && address.utf8.count <= 45
             && address.utf8.allSatisfy { isHexDigit($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
         guard isFour || isSix else { return false }
         return parts.count == 1 || Int(parts[1]).map { (0...(isFour ? 32 : 128)).contains($0) } == true
@@ -54,7 +56,9 @@ struct HTTPLocation: Equatable {
         } else {
             return nil
         }
-        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\\?#@\"<>^`{|}".utf8.contains($0) }) else { return nil }
+        guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\\?#@\"<>^`{|}".utf8.contains($0) }) else {
+            return nil
+        }
         let rest = text.dropFirst(scheme.count)
         let end = rest.firstIndex(of: "/") ?? rest.endIndex
         guard let (host, port) = Self.authority(rest[..<end]) else { return nil }

@@ -78,7 +78,7 @@ package final class LogFile: LogOutput {
         }
     }
 
-    /// The whole lines that the file still takes: none when it must be put aside first, but always one in an empty file.
+    /// The whole lines that the file still takes: none when it must be put aside first, always one in an empty file.
     private func fitting(_ lines: ArraySlice<UInt8>, size: Int) -> ArraySlice<UInt8> {
         let room = max(0, maxSize - size)
         if lines.count <= room { return lines }
@@ -89,7 +89,9 @@ package final class LogFile: LogOutput {
 
     private func rotate(_ state: inout State) {
         guard let path else { return }
-        for number in stride(from: keep - 1, through: 1, by: -1) { rename("\(path).\(number)", "\(path).\(number + 1)") }
+        for number in stride(from: keep - 1, through: 1, by: -1) {
+            rename("\(path).\(number)", "\(path).\(number + 1)")
+        }
         // Where it cannot be moved it goes on growing: better than losing what is in it.
         guard keep > 0, rename(path, "\(path).1") == 0, let opened = Self.open(path) else {
             state.size = 0

@@ -31,7 +31,9 @@ enum LogLine {
                 flatten(member, "\(key).\(name)", depth: depth + 1, into: &fields)
             }
         case .array(let items) where depth < deepestField:
-            for (index, item) in items.enumerated() { flatten(item, "\(key).\(index)", depth: depth + 1, into: &fields) }
+            for (index, item) in items.enumerated() {
+                flatten(item, "\(key).\(index)", depth: depth + 1, into: &fields)
+            }
         case .dictionary, .array: fields.append((key, "…"))
         default: fields.append((key, value.description))
         }

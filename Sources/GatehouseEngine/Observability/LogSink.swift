@@ -1,5 +1,5 @@
-package import NIOCore
 import Glibc
+package import NIOCore
 import Synchronization
 
 /// Where a sink's thread puts what was gathered. Used by one thread at a time; it may block.
@@ -102,7 +102,9 @@ package final class LogSink: Sendable {
     package func flush(timeout: Duration = .seconds(5)) -> Bool {
         let done = Semaphore()
         let isIdle = state.withLock { state in
-            if state.pending.isEmpty, state.dropped == 0, !state.mustReopen, state.taken == state.written { return true }
+            if state.pending.isEmpty, state.dropped == 0, !state.mustReopen, state.taken == state.written {
+                return true
+            }
             if state.isClosed { return true }
             state.isUrgent = true
             let hasMore = !state.pending.isEmpty || state.dropped > 0 || state.mustReopen

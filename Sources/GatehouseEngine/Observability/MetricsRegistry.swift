@@ -133,7 +133,8 @@ package final class MetricsRegistry: Sendable {
             for (labels, series) in family.series.sorted(by: { $0.key < $1.key }) {
                 switch series {
                 case .counter(let counter): text.sample(name, shownLabels: labels, "\(counter.value)")
-                case .floatCounter(let counter): text.sample(name, shownLabels: labels, MetricsText.number(counter.value))
+                case .floatCounter(let counter):
+                    text.sample(name, shownLabels: labels, MetricsText.number(counter.value))
                 case .gauge(let gauge): text.sample(name, shownLabels: labels, MetricsText.number(gauge.value))
                 case .histogram(let histogram): text.histogram(name, shownLabels: labels, histogram)
                 }

@@ -11,7 +11,9 @@ package enum ProcessMetrics {
         if let stat = read("/proc/self/stat").flatMap(Stat.init) {
             let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
             let page = Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
-            put("process_cpu_seconds_total", .counter, "CPU time of this process, in seconds.", stat.ticks / ticks, &text)
+            put(
+                "process_cpu_seconds_total", .counter, "CPU time of this process, in seconds.", stat.ticks / ticks,
+                &text)
             put("process_resident_memory_bytes", .gauge, "Memory in RAM, in bytes.", stat.residentPages * page, &text)
             put("process_virtual_memory_bytes", .gauge, "Virtual memory, in bytes.", stat.virtualBytes, &text)
             put("process_threads", .gauge, "Threads of this process.", stat.threads, &text)

@@ -37,8 +37,8 @@ package enum Timestamp {
         }
     }
 
-    /// The date of a day since 1970 in the Gregorian calendar, counted in eras of 400 years that begin in March, so that
-    /// leap days come last.
+    /// The date of a day since 1970 in the Gregorian calendar, counted in eras of 400 years that begin in March, so
+    /// that leap days come last.
     private static func civil(_ day: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = day + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

@@ -34,7 +34,8 @@ package struct DataDirectory: Sendable, Equatable {
         guard status.st_mode & 0o077 == 0 else {
             let mode = PrivateFile.octal(status.st_mode)
             throw StoreError(
-                .unsafe, subject(path), "lets group or others in (mode \(mode)); run chmod 700 on it, or choose another")
+                .unsafe, subject(path), "lets group or others in (mode \(mode)); run chmod 700 on it, or choose another"
+            )
         }
     }
 

@@ -6,7 +6,8 @@ enum PrivateFile {
     static func reason(_ number: Int32 = errno) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         return strerror_r(number, &buffer, buffer.count) == 0
-            ? String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "error \(number)"
+            ? String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            : "error \(number)"
     }
 
     static func octal(_ mode: mode_t) -> String {
@@ -19,7 +20,8 @@ enum PrivateFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
-            let hint = errno == ELOOP ? "is a symbolic link; put the file itself there" : "cannot be opened: \(reason())"
+            let hint =
+                errno == ELOOP ? "is a symbolic link; put the file itself there" : "cannot be opened: \(reason())"
             throw StoreError(errno == ELOOP ? .unsafe : .io, path, hint)
         }
         defer { close(descriptor) }

@@ -4,7 +4,7 @@ package import GatehouseCore
 /// The keys of the configuration and of the data directory, in an immutable table: a reload makes a new store.
 ///
 /// Tokens are not kept. The table knows their SHA-256 behind a random block that is this process's own, so that neither
-/// a memory dump nor the time a look-up takes tells anything about a token to somebody who can choose what is looked up.
+/// a memory dump nor the time a look-up takes tells anything about a token to somebody who chooses what is looked up.
 package final class MemoryKeyStore: KeyStore {
     private let holders: [Fingerprint: Principal]
     private let seeded: SHA256

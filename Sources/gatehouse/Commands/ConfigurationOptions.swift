@@ -12,7 +12,8 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Keep everything here. Otherwise in GATEHOUSE_DATA_DIR, otherwise in the XDG data home.", valueName: "directory"
+            "Keep everything here. Otherwise in GATEHOUSE_DATA_DIR, otherwise in the XDG data home.",
+            valueName: "directory"
         ))
     var dataDir: String?
 

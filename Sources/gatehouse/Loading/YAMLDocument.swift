@@ -28,7 +28,9 @@ enum YAMLDocument {
     private static func convert(_ node: Node, depth: Int, _ count: inout Int) throws -> ConfigurationNode {
         count += 1
         let line = node.mark?.line
-        guard count <= maximumNodes else { throw problem("has more than \(maximumNodes) values, aliases included", line) }
+        guard count <= maximumNodes else {
+            throw problem("has more than \(maximumNodes) values, aliases included", line)
+        }
         guard depth <= maximumDepth else { throw problem("is nested deeper than \(maximumDepth) levels", line) }
         let origin: ConfigurationNode.Origin = line.map { .line($0) } ?? .unknown
         switch node {
@@ -40,7 +42,9 @@ enum YAMLDocument {
             return ConfigurationNode(.list(items), origin: origin)
         case .mapping(let mapping):
             let entries = try mapping.map { key, value in
-                guard case .scalar(let name) = key else { throw problem("has a key that is not plain text", key.mark?.line) }
+                guard case .scalar(let name) = key else {
+                    throw problem("has a key that is not plain text", key.mark?.line)
+                }
                 return ConfigurationNode.Entry(key: name.string, value: try convert(value, depth: depth + 1, &count))
             }
             return ConfigurationNode(.map(entries), origin: origin)
@@ -64,4 +68,3 @@ enum YAMLDocument {
         ConfigurationProblem(path: "", message: message, origin: line.map { .line($0) } ?? .unknown)
     }
 }
-
