@@ -45,6 +45,6 @@ build_release() {
     fi
     for product in gatehouse-supervisor gatehouse; do
         swift build --package-path "$ROOT" --scratch-path "$ROOT/.build-release" --configuration release \
-            --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$product" >&2
+            --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$product" >&2 || return
     done
 }
