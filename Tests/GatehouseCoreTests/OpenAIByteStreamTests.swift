@@ -86,9 +86,11 @@ import Testing
 
     @Test func garbageIsAFailure() {
         for garbage in ["data: {\"choices\":[", "data: hello", "data: [1]", "data: {\"a\":\u{01}}", "data: {}x", "<html>", ""] {
-            let result = run(Self.text(Self.first, garbage), hide: false)
+            let text = Self.text(Self.first, garbage)
+            let result = run(text, hide: false)
             #expect(result.failure != nil, "\(garbage)")
-            #expect(result.out.isEmpty || result.out == Self.text(Self.first), "\(garbage)")
+            #expect(text.hasPrefix(result.out), "\(garbage)")
+            #expect(!result.out.contains("data: {\"choices\":[\n"), "\(garbage)")
         }
     }
 
