@@ -58,15 +58,31 @@ struct ServeCommand: AsyncParsableCommand {
         let render: @Sendable () -> ByteBuffer = { registry.render() }
         let composition = Composition(
             configuration: configuration, dataDirectory: directory.path, adminKey: adminKey,
-            environment: loader.variables, logger: logger, observer: CallObservers([AccessLog(logs.sink), CallMetrics(registry)]),
-            registry: registry,
+            environment: loader.variables, logger: logger,
+            observer: CallObservers([AccessLog(logs.sink), CallMetrics(registry)]), registry: registry,
             renderMetrics: configuration.telemetry.metrics ? render : nil,
             version: GatehouseVersion.current)
-        try await composition.serve(
-            onRunning: { port in
-                Self.announce(configuration.server, port: port, newKey: isNew ? adminKey : nil, directory)
-            },
-            onReload: { Self.reload(loader, logs, logger) })
+        do {
+            try await composition.serve(
+                onRunning: { port in
+                    Self.announce(configuration.server, port: port, newKey: isNew ? adminKey : nil, directory)
+                },
+                onReload: { Self.reload(loader, logs, logger) })
+        } catch let error as IOError {
+            CommandOutput.complain(Self.explain(error, configuration.server))
+            throw CommandFailure.unavailable
+        }
+    }
+
+    /// Why the listener cannot listen, and which setting to change.
+    private static func explain(_ error: IOError, _ server: ServerConfiguration) -> String {
+        let place = "port \(server.port) of \(server.host)"
+        return switch error.errnoCode {
+        case EADDRINUSE: "server.port: \(place) is in use by another program; choose another with --port"
+        case EACCES: "server.port: this user may not listen on \(place); ports below 1024 need a right of their own"
+        case EADDRNOTAVAIL: "server.host: \(server.host) is no address of this machine"
+        default: "server: cannot listen on \(place): \(String(cString: strerror(error.errnoCode)))"
+        }
     }
 
     /// A broken file keeps what is in force and says so.

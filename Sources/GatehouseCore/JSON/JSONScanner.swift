@@ -150,7 +150,8 @@ package enum JSONScanner {
         case UInt8(ascii: "t"): try skipLiteral("true", bytes, &index)
         case UInt8(ascii: "f"): try skipLiteral("false", bytes, &index)
         case UInt8(ascii: "n"): try skipLiteral("null", bytes, &index)
-        default: try skipNumber(bytes, &index)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber(bytes, &index)
+        default: throw JSONSyntaxError(.unexpectedByte, at: index)
         }
         return false
     }

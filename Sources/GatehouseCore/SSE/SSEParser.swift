@@ -95,13 +95,14 @@ package struct SSEParser: Sendable {
         return try body(all.extracting(lower..<max(lower, min(range.upperBound, all.count))))
     }
 
-    /// Takes the bytes before `offset` away, and gives them.
+    /// Takes the bytes before `offset` away, and gives them. Not beyond `cursor`.
     package mutating func take(upTo offset: Int) -> ByteBuffer {
         let slice = pending.readSlice(length: min(offset, pending.readableBytes)) ?? ByteBuffer()
         let taken = slice.readableBytes
         frameStart -= taken
         lineStart -= taken
         searched -= taken
+        for index in data.indices { data[index] = data[index].lowerBound - taken..<data[index].upperBound - taken }
         if pending.readableBytes == 0 { pending = ByteBuffer() }
         return slice
     }
@@ -138,6 +139,7 @@ package struct SSEParser: Sendable {
             skipLineFeed = false
             if bytes[lineStart] == UInt8(ascii: "\n") {
                 // A line feed that came after the carriage return of a line already closed.
+                if frameStart == lineStart { frameStart += 1 }
                 lineStart += 1
                 searched = max(searched, lineStart)
             }

@@ -140,7 +140,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         reject(
             isURI
                 ? GatehouseError(.uriTooLong, "The request target is longer than \(services.limits.uri) bytes.")
-                : GatehouseError(.headerTooLarge, "The request's head is larger than \(services.limits.headers) bytes."))
+                : GatehouseError(.headerTooLarge, "The request's head is larger than \(services.limits.headers) bytes.")
+        )
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

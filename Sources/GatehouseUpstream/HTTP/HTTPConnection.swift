@@ -232,6 +232,8 @@ enum FailureOfError {
         switch error {
         case let failure as Failure: failure
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: Failure(.tls, detail: "\(error)")
+        // The peer closed in the middle of a message.
+        case HTTPParserError.invalidEOFState: Failure(.unreachable, detail: "connection closed")
         case is HTTPParserError, is NIOHTTPDecoderError: Failure(.protocol, detail: "\(error)")
         case let error as ChannelError:
             if case .connectTimeout = error {

@@ -81,12 +81,14 @@ package struct OpenAIByteStream: Sendable {
     /// The transport ended as its framing says. A failure unless the stream was whole.
     package mutating func end() -> Output {
         var output = Output()
+        if hasContent { output.pieces.add(parser.take(upTo: parser.cursor)) }
+        let isCut = parser.unfinishedBytes > 0
         if !isDone, let frame = parser.last(), isTerminator(frame) {
             isDone = true
             output.pieces.add(parser.take(upTo: frame.range.upperBound))
         }
         let finished = terminator == .doneOrFinishReason && choices > 0 && finishReasons >= choices
-        if !isDone, !(finished && parser.unfinishedBytes == 0) {
+        if !isDone, isCut || !finished {
             output.failure = hasContent ? Failure(.truncated, detail: "no terminator") : Failure(.empty)
         }
         return output
