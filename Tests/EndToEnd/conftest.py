@@ -64,11 +64,17 @@ def start(tmp_path, faultd):
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory, faultd):
-    """The gateway that the tests of a module share, with the provider `fault`; it must live through all of them."""
+def module_starter(tmp_path_factory, faultd):
+    """Starts gateways that the tests of a module share; each must end well."""
     start, stop_all = _starter(tmp_path_factory.mktemp("shared"), faultd)
-    yield start({"providers": [faultd.provider()]})
+    yield start
     stop_all()
+
+
+@pytest.fixture(scope="module")
+def gateway(module_starter, faultd):
+    """The gateway that the tests of a module share, with the provider `fault`; it must live through all of them."""
+    return module_starter({"providers": [faultd.provider()]})
 
 
 @pytest.fixture(autouse=True)
