@@ -68,7 +68,7 @@ def providers(folder, faultd):
 def events(body):
     """The events of a stream with their bytes: (bytes with the empty line, payload or None)."""
     found, start = [], 0
-    for match in re.finditer(rb"\r\n\r\n|\n\n|\r\r", body):
+    for match in re.finditer(rb"(?:\r\n|\n|\r(?!\n)){2}", body):
         found.append(_event(body[start:match.end()]))
         start = match.end()
     if start < len(body):

@@ -21,9 +21,10 @@ class Response:
 
     @property
     def events(self):
-        """The payloads of `data:` events, `[DONE]` included, as text."""
+        """The payloads of `data:` events, `[DONE]` included, as text. Lines end as the standard allows."""
         payloads = []
-        for block in self.body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n\n"):
+        text = self.body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+        for block in text.split("\n\n"):
             lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
             if lines:
                 payloads.append("\n".join(lines))
