@@ -129,7 +129,7 @@ def test_ten_thousand_callers_leave(gateway, faultd):
     left = asyncio.run(leave_often(gateway, seed))
     eventually(lambda: faultd.open()["busy"] == 0, 10, "no call left at the provider")
     faultd.drop()
-    eventually(lambda: gateway.descriptors() <= gateway.baseline, 10, "descriptors back to the baseline")
+    gateway.await_baseline()
     assert not gateway.children()
     entries = [entry for entry in faultd.ledger() if entry["user"] in left and entry["sent"] is None]
     # Calls that the provider had fully answered may keep their connection for the next one.

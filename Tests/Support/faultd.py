@@ -105,7 +105,7 @@ def find_script(name):
         status = int(name[1:])
         extra = {429: [("retry-after", "7")], 503: [("retry-after", "9")], 302: [("location", "http://127.0.0.1:1/")]}
         return Script(error_body(), status=status, headers=extra.get(status, []))
-    return SCRIPTS[name]
+    return SCRIPTS[name] if name in SCRIPTS else Script(b'{"error":{"message":"no such model"}}', status=404)
 
 
 def awkward_cuts(body):
