@@ -36,7 +36,7 @@ struct Composition {
                 supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
                 runsDirectory: dataDirectory + "/runs", environment: environment))
         let factory = UpstreamFactory(
-            group: group, runner: runner, tls: try HTTPConnector.makeTLSContext(),
+            group: group, runner: runner, tls: try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? []),
             proxy: try HTTPProxy(environment: environment), version: version)
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(

@@ -18,6 +18,7 @@ final class HTTPLoopPool {
     /// What runs, each at its own `place`.
     private var attempts: [HTTPAttempt] = []
     private var isTicking = false
+    private var isRetired = false
     /// Grows by one each tick.
     private(set) var tick = 0
 
@@ -74,7 +75,7 @@ final class HTTPLoopPool {
 
     /// Takes a connection back.
     func release(_ connection: HTTPConnection) {
-        guard connection.isUsable, idle.count < Self.maximumIdle else { return connection.close() }
+        guard connection.isUsable, !isRetired, idle.count < Self.maximumIdle else { return connection.close() }
         connection.idleSince = tick
         connection.slot = idle.count
         idle.append(connection)
@@ -102,8 +103,9 @@ final class HTTPLoopPool {
         attempt.place = -1
     }
 
-    /// Closes what rests; for a reload that drops the provider.
-    func closeIdle() {
+    /// Closes what rests, and from now on what comes back; for a reload that drops the provider.
+    func retire() {
+        isRetired = true
         let resting = idle
         idle = []
         for connection in resting { connection.close() }

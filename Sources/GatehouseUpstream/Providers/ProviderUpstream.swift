@@ -76,9 +76,9 @@ package final class ProviderUpstream: Upstream {
         return attempt
     }
 
-    /// Closes connections that rest; for a provider that a reload has dropped.
+    /// Closes connections as soon as they rest; for a provider that a reload has dropped.
     package func retire() {
-        for (_, pool) in pools { pool.eventLoop.execute { pool.value.closeIdle() } }
+        for (_, pool) in pools { pool.eventLoop.execute { pool.value.retire() } }
     }
 }
 

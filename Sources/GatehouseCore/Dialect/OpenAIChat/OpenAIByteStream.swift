@@ -66,11 +66,16 @@ package struct OpenAIByteStream: Sendable {
         guard !isDone else { return Output() }
         parser.append(bytes)
         var output = Output()
+        var good = parser.cursor
         do throws(Failure) {
             while !isDone, let frame = try parser.next() {
+                good = frame.range.lowerBound
                 try relay(frame, &output.pieces)
+                good = parser.cursor
             }
         } catch {
+            // What came before is whole, and was meant for the caller.
+            if hasContent { output.pieces.add(parser.take(upTo: good)) }
             output.failure = error
             return output
         }
@@ -122,7 +127,6 @@ package struct OpenAIByteStream: Sendable {
         }
         let chunk = try Self.chunk(data)
         if chunk.error != nil {
-            if hasContent { pieces.add(parser.take(upTo: frame.range.lowerBound)) }
             throw OpenAIFailure.classify(errorObject: data, in: data)
         }
         if let usage = chunk.usage { self.usage = usage }

@@ -22,7 +22,9 @@ package struct OpenAIChunk: Sendable, Equatable {
                 usageMember = start..<key.quoted.lowerBound
                 openStart = nil
             }
-            if JSONObjectReader.isKey(key, "choices", bytes), bytes[object.index] == UInt8(ascii: "[") {
+            if JSONObjectReader.isKey(key, "choices", bytes),
+                try JSONScanner.peek(bytes, object.index) == UInt8(ascii: "[")
+            {
                 try readChoices(bytes, &object)
             } else if JSONObjectReader.isKey(key, "usage", bytes) {
                 let value = try object.skipValue(bytes)
