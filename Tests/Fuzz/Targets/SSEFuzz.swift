@@ -72,7 +72,7 @@ enum PlainSSE {
         return events
     }
 
-    private static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
+    static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
         var lines: [[UInt8]] = []
         var line: [UInt8] = []
         var afterReturn = false
