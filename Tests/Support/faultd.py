@@ -27,7 +27,7 @@ Operations on the body, in bytes:
     after@MS    the connection is closed MS milliseconds after the whole response
 
 The oracle: `GET /__ledger[?user=U][&brief=1]`, `GET /__open`, `GET /__wait?user=U&event=received|sent|closed&timeout=S`
-(answers when it has happened), `POST /__drop` (closes connections that rest), `DELETE /__ledger`. A request is known by
+(answers when it has happened), `POST /__drop` (closes connections as soon as they rest), `DELETE /__ledger`. A request is known by
 its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of a host share.
 """
 import argparse
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
         self.server, self.buffer, self.entry, self.player = server, b"", None, None
         self.drain, self.lost = asyncio.Event(), asyncio.Event()
         self.drain.set()
-        self.is_control = False
+        self.is_control = self.is_retired = False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -167,8 +167,16 @@ class Connection(asyncio.Protocol):
         if not task.cancelled() and task.exception():
             self.transport.abort()
             raise task.exception()
-        if self.buffer and not self.lost.is_set():
+        if self.is_retired:
+            self.transport.close()
+        elif self.buffer and not self.lost.is_set():
             self.data_received(b"")
+
+    def retire(self):
+        """Closes the connection, or lets it end with the response that is being sent."""
+        self.is_retired = True
+        if self.player is None or self.player.done():
+            self.transport.close()
 
     def next_request(self):
         end = self.buffer.find(b"\r\n\r\n")
@@ -337,8 +345,8 @@ class Faultd:
             return {"open": len(data), "busy": sum(1 for one in data if one.player and not one.player.done())}
         if path == "/__drop":
             for connection in list(self.open):
-                if not connection.is_control and (connection.player is None or connection.player.done()):
-                    connection.transport.close()
+                if not connection.is_control:
+                    connection.retire()
             return {}
         if path == "/__script":
             self.learn(json.loads(body))

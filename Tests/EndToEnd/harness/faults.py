@@ -71,7 +71,7 @@ class Faultd:
         return self.ask("GET", "/__open")
 
     def drop(self):
-        """Closes connections that rest, so that descriptors can be counted."""
+        """Closes connections as soon as they rest, so that descriptors can be counted."""
         self.ask("POST", "/__drop")
 
     def stop(self):
