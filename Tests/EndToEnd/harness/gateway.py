@@ -112,7 +112,8 @@ class Gateway:
                 target = os.readlink(f"{folder}/{number}")
             except OSError:
                 continue
-            if not target.startswith(LOOP_DESCRIPTORS):
+            # The lock of the agents' runs is taken a moment after the start.
+            if not target.startswith(LOOP_DESCRIPTORS) and not target.endswith("/runs/.lock"):
                 found.append(target)
         return sorted(found)
 
