@@ -1,4 +1,5 @@
 """Fixtures of the end-to-end suite. It runs against the release binary, or the one that GATEHOUSE_BINARY names."""
+
 import pathlib
 import sys
 

@@ -1,4 +1,5 @@
 """Configuration: what is refused and how it is told, what `check` shows, and reloading."""
+
 import asyncio
 import json
 import os
@@ -26,7 +27,10 @@ REFUSED = {
     "public name": ({"server": {"host": "example.com"}}, "server.host"),
     "a certificate without key": ({"server": {"tls": {"certificate": "/x.pem"}}}, "server.tls.key"),
     "empty key": ({"keys": [{"name": "a", "value": ""}]}, "keys[0].value"),
-    "empty key of a provider": ({"providers": [PROVIDER | {"keys": [{"name": "a", "value": ""}]}]}, "providers[0].keys[0].value"),
+    "empty key of a provider": (
+        {"providers": [PROVIDER | {"keys": [{"name": "a", "value": ""}]}]},
+        "providers[0].keys[0].value",
+    ),
     "unset variable": ({"keys": [{"name": "a", "value": "${NOT_THERE_AT_ALL}"}]}, "NOT_THERE_AT_ALL"),
     "the same key twice": ({"keys": [{"name": "a", "value": SECRET}, {"name": "b", "value": SECRET}]}, "keys[1].value"),
     "the same name twice": ({"providers": [PROVIDER, PROVIDER]}, "providers[1].name"),
@@ -36,14 +40,18 @@ REFUSED = {
     "unknown kind": ({"providers": [PROVIDER | {"kind": "opanai"}]}, "openai"),
     "a target that is not there": (
         {"providers": [PROVIDER], "models": [{"name": "m", "targets": [{"provider": "q", "model": "x"}]}]},
-        "models[0].targets[0].provider"),
+        "models[0].targets[0].provider",
+    ),
     "a port that is none": ({"server": {"port": 99999}}, "server.port"),
     "a word for a number": ({"server": {"port": "many"}}, "server.port"),
     "a duration that is none": ({"server": {"drain": "10 parsecs"}}, "server.drain"),
     "a size that is none": ({"server": {"limits": {"body": "16 hogsheads"}}}, "server.limits.body"),
     "plain HTTP to elsewhere": ({"providers": [PROVIDER | {"baseURL": "http://example.com"}]}, "providers[0].baseURL"),
     "no URL": ({"providers": [PROVIDER | {"baseURL": "ftp://example.com"}]}, "providers[0].baseURL"),
-    "credentials in a URL": ({"providers": [PROVIDER | {"baseURL": "https://u:p@example.com"}]}, "providers[0].baseURL"),
+    "credentials in a URL": (
+        {"providers": [PROVIDER | {"baseURL": "https://u:p@example.com"}]},
+        "providers[0].baseURL",
+    ),
     "any origin": ({"server": {"cors": {"origins": ["*"]}}}, "server.cors.origins"),
     "a custom agent without command": ({"agents": [{"name": "a", "kind": "custom"}]}, "agents[0].command"),
     "no YAML": ("server: [", ""),
@@ -99,11 +107,13 @@ def test_check_shows_what_is_in_force_without_secrets(tmp_path):
     config = tmp_path / "gatehouse.yaml"
     config.write_text(
         "server: { port: 8090 }\n"
-        "providers:\n  - name: p\n    kind: openai\n    keys: [ { name: main, value: \"${P_KEY}\" } ]\n"
+        'providers:\n  - name: p\n    kind: openai\n    keys: [ { name: main, value: "${P_KEY}" } ]\n'
         f"    headers: {{ x-secret: {SECRET}-header }}\n"
-        f"keys: [ {{ name: ci, value: {SECRET}-literal }} ]\n")
-    result = harness.run(["check", "--config", config], tmp_path,
-                         {"P_KEY": SECRET + "-variable", "GATEHOUSE_SERVER_DRAIN": "7s"})
+        f"keys: [ {{ name: ci, value: {SECRET}-literal }} ]\n"
+    )
+    result = harness.run(
+        ["check", "--config", config], tmp_path, {"P_KEY": SECRET + "-variable", "GATEHOUSE_SERVER_DRAIN": "7s"}
+    )
     assert result.returncode == 0, result.stderr
     assert SECRET not in result.stdout + result.stderr
     assert "8090" in result.stdout and "7s" in result.stdout
@@ -120,12 +130,23 @@ def test_variables_and_files_fill_in(start, tmp_path):
     file = tmp_path / "two"
     file.write_text("key-number-two-0123456789abcdef\n")
     file.chmod(0o600)
-    gateway = start(config, env={"ONE_KEY": "key-number-one-0123456789abcdef", "TWO_KEY_FILE": str(file),
-                                 "GATEHOUSE_SERVER_LIMITS_BODY": "2KiB"})
+    gateway = start(
+        config,
+        env={
+            "ONE_KEY": "key-number-one-0123456789abcdef",
+            "TWO_KEY_FILE": str(file),
+            "GATEHOUSE_SERVER_LIMITS_BODY": "2KiB",
+        },
+    )
 
     async def status(key, text="x"):
-        return (await gateway.call("/v1/chat/completions", {
-            "model": "gatehouse/echo", "messages": [{"role": "user", "content": text}]}, key=key)).status
+        return (
+            await gateway.call(
+                "/v1/chat/completions",
+                {"model": "gatehouse/echo", "messages": [{"role": "user", "content": text}]},
+                key=key,
+            )
+        ).status
 
     assert asyncio.run(status("key-number-one-0123456789abcdef")) == 200
     assert asyncio.run(status("key-number-two-0123456789abcdef")) == 200
@@ -136,13 +157,18 @@ def test_variables_and_files_fill_in(start, tmp_path):
 
 
 def test_a_key_may_only_what_it_says(start, faultd):
-    gateway = start({"providers": [faultd.provider()],
-                     "keys": [{"name": "narrow", "value": "gh-narrow-0123456789", "models": ["gatehouse/echo"]}],
-                     "models": [{"name": "fast", "targets": [{"provider": "fault", "model": "whole"}]}]})
+    gateway = start(
+        {
+            "providers": [faultd.provider()],
+            "keys": [{"name": "narrow", "value": "gh-narrow-0123456789", "models": ["gatehouse/echo"]}],
+            "models": [{"name": "fast", "targets": [{"provider": "fault", "model": "whole"}]}],
+        }
+    )
 
     async def ask(key, model):
-        return await gateway.call("/v1/chat/completions", {
-            "model": model, "messages": [{"role": "user", "content": "x"}]}, key=key)
+        return await gateway.call(
+            "/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "x"}]}, key=key
+        )
 
     assert asyncio.run(ask("gh-narrow-0123456789", "gatehouse/echo")).status == 200
     for model in ("fault/whole", "fast"):
@@ -152,7 +178,9 @@ def test_a_key_may_only_what_it_says(start, faultd):
     for path in ("/metrics", "/health"):
         refused = asyncio.run(gateway.call(path, key="gh-narrow-0123456789"))
         assert (refused.status, refused.error["code"]) == (403, "permission_denied")
-    names = [model["id"] for model in asyncio.run(gateway.call("/v1/models", key="gh-narrow-0123456789")).json()["data"]]
+    names = [
+        model["id"] for model in asyncio.run(gateway.call("/v1/models", key="gh-narrow-0123456789")).json()["data"]
+    ]
     assert names == ["gatehouse/echo"]
 
 
@@ -161,14 +189,19 @@ def test_a_key_may_only_what_it_says(start, faultd):
 
 def test_a_reload_applies_and_a_broken_one_does_not(start, faultd):
     def config(*names):
-        return {"providers": [faultd.provider(name) for name in names],
-                "keys": [{"name": name, "value": f"gh-reload-{name}-0123456789"} for name in names]}
+        return {
+            "providers": [faultd.provider(name) for name in names],
+            "keys": [{"name": name, "value": f"gh-reload-{name}-0123456789"} for name in names],
+        }
 
     gateway = start(config("one"))
 
     async def status(name):
-        response = await gateway.call("/v1/chat/completions", {
-            "model": f"{name}/whole", "messages": [{"role": "user", "content": "x"}]}, key=f"gh-reload-{name}-0123456789")
+        response = await gateway.call(
+            "/v1/chat/completions",
+            {"model": f"{name}/whole", "messages": [{"role": "user", "content": "x"}]},
+            key=f"gh-reload-{name}-0123456789",
+        )
         return response.status
 
     def reload(text, log):
@@ -192,7 +225,9 @@ def test_a_reload_leaves_running_streams_alone(start, faultd):
     gateway = start({"providers": [faultd.provider()]})
 
     async def run():
-        stream = asyncio.create_task(gateway.chat("fault/words~split@60~drip@20", stream=True, user=(user := faultd.user())))
+        stream = asyncio.create_task(
+            gateway.chat("fault/words~split@60~drip@20", stream=True, user=(user := faultd.user()))
+        )
         await asyncio.to_thread(faultd.wait, user, "received")
         gateway.configure({"providers": [faultd.provider("other")]})
         gateway.signal(signal.SIGHUP)

@@ -1,4 +1,5 @@
 """Every recorded exchange of OpenAI's wire through the running binary: bytes in, bytes out."""
+
 import asyncio
 import json
 
@@ -7,7 +8,12 @@ import pytest
 from harness import corpus
 from harness.wire import crowd
 
-MODES = {"whole": "", "split in sevens": "~split@7", "split awkwardly": "~awkward@1", "ended by closing": "~frame@close"}
+MODES = {
+    "whole": "",
+    "split in sevens": "~split@7",
+    "split awkwardly": "~awkward@1",
+    "ended by closing": "~frame@close",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +40,16 @@ def play(gateway, recordings, mode="", **changes):
 
 def broken_streams(recordings):
     """Recorded streams that are no success: those with an error inside."""
-    return {one.id for one in recordings if one.streams and any(
-        payload and b'"error"' in payload and json.loads(payload).get("error") for _, payload in corpus.events(one.body)
-        if payload != b"[DONE]")}
+    return {
+        one.id
+        for one in recordings
+        if one.streams
+        and any(
+            payload and b'"error"' in payload and json.loads(payload).get("error")
+            for _, payload in corpus.events(one.body)
+            if payload != b"[DONE]"
+        )
+    }
 
 
 def is_answer(recording):
@@ -46,8 +59,11 @@ def is_answer(recording):
 
 def good(recordings, streams):
     bad = broken_streams([one for one in recordings if one.status == 200 and one.streams])
-    return [one for one in recordings
-            if one.status == 200 and one.streams == streams and one.id not in bad and is_answer(one)]
+    return [
+        one
+        for one in recordings
+        if one.status == 200 and one.streams == streams and one.id not in bad and is_answer(one)
+    ]
 
 
 def report(failures, total):
@@ -81,7 +97,7 @@ def same_stream(body, wanted):
     end = wanted.rfind(b"[DONE]")
     if end < 0:
         return body == wanted
-    return body.rstrip(b"\r\n") == wanted[:end + 6]
+    return body.rstrip(b"\r\n") == wanted[: end + 6]
 
 
 def test_the_usage_is_hidden_only_where_it_stands_alone(gateway, recordings):
@@ -192,14 +208,20 @@ def test_a_recorded_error_inside_a_stream_stays_an_error(gateway, recordings, mo
         last = response.error if response.status != 200 else json.loads(response.events[-1])["error"]
         assert last["code"] in ("upstream_error", "upstream_rejected"), name
         assert b"[DONE]" not in response.body
-        assert not leaks(json.dumps([json.loads(payload) for _, payload in corpus.events(source.body)
-                                     if payload and b'"error"' in payload]).encode(), response.body)
+        assert not leaks(
+            json.dumps(
+                [json.loads(payload) for _, payload in corpus.events(source.body) if payload and b'"error"' in payload]
+            ).encode(),
+            response.body,
+        )
 
 
 def test_a_stream_without_its_terminator_is_whole_only_where_the_vendor_sends_none(gateway, recordings):
     """The same bytes are whole from a vendor that never sends [DONE], and broken off from all others."""
     streams = [one for one in good(recordings, True) if b"[DONE]" in one.body]
-    cut = {one.id: one.body[:one.body.rfind(b"data: [DONE]")] for one in streams if one.body.count(b"data: [DONE]") == 1}
+    cut = {
+        one.id: one.body[: one.body.rfind(b"data: [DONE]")] for one in streams if one.body.count(b"data: [DONE]") == 1
+    }
     assert len(cut) > 150
     requests = [(one.id, request_of(gateway, one, f"~clean@{len(cut[one.id])}")) for one in streams if one.id in cut]
     played = asyncio.run(crowd(gateway.port, requests))

@@ -1,4 +1,5 @@
 """Ten thousand callers who leave at random points: the provider's connection is closed at once, and nothing is left."""
+
 import asyncio
 import json
 import random
@@ -29,8 +30,12 @@ class Leaver:
         return await asyncio.open_connection("127.0.0.1", self.gateway.port)
 
     def request(self, user, model, stream):
-        body = {"model": f"fault/{model}", "user": user, "stream": stream,
-                "messages": [{"role": "user", "content": "x" * self.rng.choice([10, 5000])}]}
+        body = {
+            "model": f"fault/{model}",
+            "user": user,
+            "stream": stream,
+            "messages": [{"role": "user", "content": "x" * self.rng.choice([10, 5000])}],
+        }
         return self.gateway.request("/v1/chat/completions", json.dumps(body).encode())
 
     def leave(self, writer, user=None):
@@ -50,7 +55,7 @@ class Leaver:
         spans = {"head": (0, end - 1), "body": (end, len(request) - 1)}
         low, high = spans[lower]
         reader, writer = await self.open()
-        writer.write(request[:self.rng.randint(low, high)])
+        writer.write(request[: self.rng.randint(low, high)])
         await writer.drain()
         await asyncio.sleep(self.rng.random() * upper)
         self.leave(writer)
@@ -136,8 +141,10 @@ def test_ten_thousand_callers_leave(gateway, faultd):
     delays = sorted(max(0.0, entry["closed"] - max(left[entry["user"]], entry["received"])) for entry in entries)
     assert len(delays) > TOTAL / 3, "too few calls reached the provider for a verdict"
     late = delays[int(len(delays) * 0.999)]
-    print(f"{len(delays)} upstream calls: p50 {delays[len(delays) // 2] * 1000:.2f} ms, p99.9 {late * 1000:.2f} ms, "
-          f"max {delays[-1] * 1000:.2f} ms; memory {(gateway.resident() - before) / 1e6:+.1f} MB")
+    print(
+        f"{len(delays)} upstream calls: p50 {delays[len(delays) // 2] * 1000:.2f} ms, p99.9 {late * 1000:.2f} ms, "
+        f"max {delays[-1] * 1000:.2f} ms; memory {(gateway.resident() - before) / 1e6:+.1f} MB"
+    )
     assert late <= PROMISE, f"p99.9 is {late * 1000:.1f} ms (seed {seed})"
     assert gateway.resident() - before < 64 << 20
     assert asyncio.run(gateway.chat("fault/whole")).status == 200
@@ -193,8 +200,12 @@ def test_a_caller_who_does_not_read_stops_the_provider(gateway, faultd):
     async def stare():
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        body = {"model": "fault/torrent~drip@0", "user": user, "stream": True,
-                "messages": [{"role": "user", "content": "Hi"}]}
+        body = {
+            "model": "fault/torrent~drip@0",
+            "user": user,
+            "stream": True,
+            "messages": [{"role": "user", "content": "Hi"}],
+        }
         writer.write(gateway.request("/v1/chat/completions", body))
         await reader.readexactly(100)
         sent, same = -1, 0

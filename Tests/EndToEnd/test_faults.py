@@ -1,4 +1,5 @@
 """A provider that breaks off, hangs or babbles at any byte: never a made-up ending."""
+
 import asyncio
 import json
 
@@ -9,30 +10,40 @@ from harness.wire import crowd
 BODY = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":'
     b'{"role":"assistant","content":"Z\xc3\xbcrich"},"finish_reason":null}]}\n\n'
-    b': keep-alive\n\n'
+    b": keep-alive\n\n"
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":'
     b'{"content":" \\"[DONE]\\""},"finish_reason":null}]}\r\n\r\n'
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},'
     b'"finish_reason":"stop"}]}\n\n'
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":'
     b'{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\n\n'
-    b"data: [DONE]\n\n")
+    b"data: [DONE]\n\n"
+)
 #: From here on the terminator is there.
 WHOLE_FROM = BODY.index(b"[DONE]\n\n") + len(b"[DONE]\n")
 REASON_AT = BODY.index(b'"finish_reason":"stop"')
-EVENT_ENDS = [index + 2 for index in range(len(BODY)) if BODY[index:index + 2] == b"\n\n"] + [
-    BODY.index(b"\r\n\r\n") + 4]
-ANSWER = b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
-CLOSED_CODES = {"upstream_truncated", "upstream_invalid_response", "upstream_error", "upstream_unreachable",
-                "upstream_timeout"}
+EVENT_ENDS = [index + 2 for index in range(len(BODY)) if BODY[index : index + 2] == b"\n\n"] + [
+    BODY.index(b"\r\n\r\n") + 4
+]
+ANSWER = (
+    b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+)
+CLOSED_CODES = {
+    "upstream_truncated",
+    "upstream_invalid_response",
+    "upstream_error",
+    "upstream_unreachable",
+    "upstream_timeout",
+}
 
 
 @pytest.fixture(scope="module")
 def gateway(module_starter, faultd):
     faultd.teach({"story": (BODY, "text/event-stream", 200), "answer": (ANSWER, "application/json", 200)})
     quick = {"connect": "500ms", "firstByte": "500ms", "idle": "300ms", "total": "20s"}
-    return module_starter({"providers": [
-        faultd.provider(timeouts=quick), faultd.provider("vendor", kind="gpustack", timeouts=quick)]})
+    return module_starter(
+        {"providers": [faultd.provider(timeouts=quick), faultd.provider("vendor", kind="gpustack", timeouts=quick)]}
+    )
 
 
 def play(gateway, models, stream, workers=32):
@@ -61,7 +72,7 @@ def broken(response, at, code=None):
         return f"ends with {response.events[-1]!r}"
     if code not in (None, last["error"]["code"]) or last["error"]["code"] not in CLOSED_CODES:
         return f"code {last['error']['code']}"
-    good = response.body[:response.body.rfind(b"data: ")]
+    good = response.body[: response.body.rfind(b"data: ")]
     if not BODY.startswith(good):
         return f"bytes that were never sent: {good[-80:]!r}"
     if len(good) > at:
@@ -86,7 +97,7 @@ def test_an_end_at_any_byte_is_an_error(gateway, fault):
         if problem := broken(response, at, expected):
             problems.append((at, problem))
         elif fault != "rst" and response.status == 200:
-            good = response.body[:response.body.rfind(b"data: ")]
+            good = response.body[: response.body.rfind(b"data: ")]
             if len(good) < max([end for end in EVENT_ENDS if end <= at], default=0):
                 problems.append((at, "an event that came was not passed on"))
     report(problems)
@@ -132,13 +143,13 @@ def test_silence_at_any_byte_is_an_error(gateway, faultd):
 
 
 def test_garbage_at_any_byte_is_an_error_or_harmless(gateway):
-    """0xFF is in no UTF-8 text: inside an event it is an error, in a comment or field name it changes nothing made up."""
+    """0xFF is in no UTF-8 text: inside an event it is an error, elsewhere it makes nothing up."""
     positions = range(0, len(BODY))
     played = play(gateway, [f"fault/story~garble@{at}" for at in positions], stream=True)
     problems = []
     for at in positions:
         response = played[f"fault/story~garble@{at}"]
-        garbled = BODY[:at] + b"\xff" + BODY[at + 1:]
+        garbled = BODY[:at] + b"\xff" + BODY[at + 1 :]
         if response.status == 200 and response.events and response.events[-1] == "[DONE]":
             if response.body.rstrip(b"\r\n") != garbled.rstrip(b"\r\n") and not garbled.startswith(response.body):
                 problems.append((at, f"a whole answer of other bytes: {response.body[-80:]!r}"))
@@ -148,7 +159,7 @@ def test_garbage_at_any_byte_is_an_error_or_harmless(gateway):
             last = json.loads(response.events[-1]).get("error", {}) if response.events else {}
             if last.get("code") not in CLOSED_CODES:
                 problems.append((at, f"ends with {response.events[-1:]!r}"))
-            elif not garbled.startswith(response.body[:response.body.rfind(b"data: ")]):
+            elif not garbled.startswith(response.body[: response.body.rfind(b"data: ")]):
                 problems.append((at, "bytes that were never sent"))
         elif response.error["code"] not in CLOSED_CODES:
             problems.append((at, f"{response.status} {response.error}"))
@@ -205,7 +216,9 @@ def test_a_provider_that_is_not_there(start, stream):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        gateway = start({"providers": [{"name": "gone", "kind": "openai-compatible", "baseURL": f"http://127.0.0.1:{port}"}]})
+        gateway = start(
+            {"providers": [{"name": "gone", "kind": "openai-compatible", "baseURL": f"http://127.0.0.1:{port}"}]}
+        )
         response = chat(gateway, "gone/model", stream=stream)
     assert (response.status, response.error["code"]) == (502, "upstream_unreachable")
     assert str(port) not in response.body.decode()

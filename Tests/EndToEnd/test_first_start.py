@@ -1,4 +1,5 @@
 """The first minute with Gatehouse: no configuration, one command, one line of curl."""
+
 import re
 import stat
 import subprocess
@@ -8,9 +9,14 @@ from harness.gateway import environment
 
 def test_the_printed_curl_line_streams_an_answer(start):
     gateway = start()
-    command = gateway.output[gateway.output.index("curl "):]
-    answer = subprocess.run(["bash", "-c", command.strip() + " -sSi"], env=environment(gateway.home), timeout=20,
-                            capture_output=True, text=True)
+    command = gateway.output[gateway.output.index("curl ") :]
+    answer = subprocess.run(
+        ["bash", "-c", command.strip() + " -sSi"],
+        env=environment(gateway.home),
+        timeout=20,
+        capture_output=True,
+        text=True,
+    )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith("HTTP/1.1 200")
     assert "text/event-stream" in answer.stdout

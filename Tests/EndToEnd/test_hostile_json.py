@@ -1,4 +1,5 @@
 """Hostile JSON: what is deep, huge, ambiguous or broken is refused, and nothing is read in two ways."""
+
 import asyncio
 import json
 import random
@@ -30,8 +31,12 @@ FIELDS = {
     "unknown": '"vendor":%s',
 }
 NESTS = {
-    "arrays": ("[", "1", "]"), "objects": ('{"a":', "1", "}"), "mixed": ('[{"a":', "1", "}]"),
-    "unclosed arrays": ("[", "", ""), "unclosed objects": ('{"a":', "", ""), "wrong tails": ("[", "1", "}"),
+    "arrays": ("[", "1", "]"),
+    "objects": ('{"a":', "1", "}"),
+    "mixed": ('[{"a":', "1", "}]"),
+    "unclosed arrays": ("[", "", ""),
+    "unclosed objects": ('{"a":', "", ""),
+    "wrong tails": ("[", "1", "}"),
 }
 
 
@@ -119,8 +124,13 @@ def test_is_refused(gateway, body, code):
     assert len(response.body) < 2000
 
 
-INVALID_UTF8 = {"lone byte": b"\xff", "cut sequence": b"\xc3", "overlong": b"\xc0\xaf", "surrogate": b"\xed\xa0\x80",
-                "beyond Unicode": b"\xf5\x80\x80\x80"}
+INVALID_UTF8 = {
+    "lone byte": b"\xff",
+    "cut sequence": b"\xc3",
+    "overlong": b"\xc0\xaf",
+    "surrogate": b"\xed\xa0\x80",
+    "beyond Unicode": b"\xf5\x80\x80\x80",
+}
 
 
 @pytest.mark.parametrize("text", INVALID_UTF8.values(), ids=INVALID_UTF8.keys())
@@ -129,8 +139,20 @@ def test_invalid_utf8_is_refused(gateway, text):
     assert (response.status, response.error["code"]) == (400, "invalid_json")
 
 
-KEPT = ['"a":1e400', '"a":-0', '"a":-0.0', '"a":1E+2', '"a":"\\u0000"', '"a":"\\ud83c\\udf0d"', '"a":12345678901234567890123',
-        '"a":0.1000000000000000055511151231257827', '"a":"\u2028\u2029"', '"a":{"b":1,"b":2}', '"a":"\x7f"', '"": 1']
+KEPT = [
+    '"a":1e400',
+    '"a":-0',
+    '"a":-0.0',
+    '"a":1E+2',
+    '"a":"\\u0000"',
+    '"a":"\\ud83c\\udf0d"',
+    '"a":12345678901234567890123',
+    '"a":0.1000000000000000055511151231257827',
+    '"a":"\u2028\u2029"',
+    '"a":{"b":1,"b":2}',
+    '"a":"\x7f"',
+    '"": 1',
+]
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -180,8 +202,10 @@ def test_a_body_over_the_limit(gateway):
 def test_a_chunked_body_over_the_limit(gateway):
     async def send():
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {gateway.key}\r\n"
-                     "transfer-encoding: chunked\r\n\r\n".encode())
+        writer.write(
+            f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {gateway.key}\r\n"
+            "transfer-encoding: chunked\r\n\r\n".encode()
+        )
         block, sent = b"100000\r\n" + b" " * (1 << 20) + b"\r\n", 0
         try:
             for _ in range(2048):
@@ -204,6 +228,7 @@ def test_a_chunked_body_over_the_limit(gateway):
 
 def strict(body):
     """Python's reading of the body, as strict as ours: `None` when it is not JSON."""
+
     def pairs(items):
         if len({name for name, _ in items}) != len(items):
             raise KeyError
@@ -221,18 +246,45 @@ def strict(body):
 
 def mutations(seed, count):
     rng = random.Random(seed)
-    source = ('{"model":"fault/whole","messages":[{"role":"user","content":"Zürich \\u00e9 \\ud83c\\udf0d"}],'
-              '"temperature":0.5e-1,"stream":false,"n":1,"stop":["a",null,true],"logit_bias":{"5":-1.5}}').encode()
-    alphabet = [b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"0", b"-", b".", b"e", b"u", b"\x00", b"\xff", b" ",
-                b"\xef\xbb\xbf", b"true", b"null", b'"model":"x",', b"\\ud800", b"\n"]
+    source = (
+        '{"model":"fault/whole","messages":[{"role":"user","content":"Zürich \\u00e9 \\ud83c\\udf0d"}],'
+        '"temperature":0.5e-1,"stream":false,"n":1,"stop":["a",null,true],"logit_bias":{"5":-1.5}}'
+    ).encode()
+    alphabet = [
+        b'"',
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b"\\",
+        b"0",
+        b"-",
+        b".",
+        b"e",
+        b"u",
+        b"\x00",
+        b"\xff",
+        b" ",
+        b"\xef\xbb\xbf",
+        b"true",
+        b"null",
+        b'"model":"x",',
+        b"\\ud800",
+        b"\n",
+    ]
     for number in range(count):
         body = bytearray(source)
         for _ in range(rng.randint(1, 3)):
             at = rng.randrange(len(body))
             match rng.randrange(3):
-                case 0: body[at:at] = rng.choice(alphabet)
-                case 1: del body[at:at + rng.randint(1, 4)]
-                case _: body[at:at + 1] = rng.choice(alphabet)
+                case 0:
+                    body[at:at] = rng.choice(alphabet)
+                case 1:
+                    del body[at : at + rng.randint(1, 4)]
+                case _:
+                    body[at : at + 1] = rng.choice(alphabet)
         yield f"mutation-{number}", bytes(body)
 
 
@@ -255,10 +307,16 @@ def test_reads_json_as_python_does(gateway, faultd):
         elif response.status == 400 and response.error["code"] == "invalid_json" and value is not None:
             if not (has_duplicates(body) or has_lone_surrogate(value)):
                 problems.append(f"refused but JSON ({response.error['message']}): {body!r}")
-    sent = {json.dumps({**value, "model": "whole"}, sort_keys=True)
-            for name, body in bodies.items() if played[name].status == 200 and (value := strict(body)) is not None}
-    seen = {json.dumps(value, sort_keys=True) for entry in faultd.ask("GET", "/__ledger")
-            if (value := strict(entry["body"].encode())) is not None and value.get("model") == "whole"}
+    sent = {
+        json.dumps({**value, "model": "whole"}, sort_keys=True)
+        for name, body in bodies.items()
+        if played[name].status == 200 and (value := strict(body)) is not None
+    }
+    seen = {
+        json.dumps(value, sort_keys=True)
+        for entry in faultd.ask("GET", "/__ledger")
+        if (value := strict(entry["body"].encode())) is not None and value.get("model") == "whole"
+    }
     problems += [f"the provider saw something else than {text}" for text in sent - seen]
     assert not problems, f"seed {seed}, {len(problems)} problems:\n" + "\n".join(problems[:10])
 

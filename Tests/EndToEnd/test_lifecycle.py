@@ -1,4 +1,5 @@
 """From start to end: draining, what is written of each call, metrics, log files."""
+
 import asyncio
 import json
 import os
@@ -124,9 +125,14 @@ def test_a_second_signal_ends_at_once(start, faultd):
 
 def test_a_signal_right_after_the_start_is_heard(tmp_path):
     """As soon as it says that it listens, an end must be an orderly one."""
-    process = subprocess.Popen([BINARY, "serve", "--port", "0", "--data-dir", tmp_path / "data"],
-                               env=harness.environment(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [BINARY, "serve", "--port", "0", "--data-dir", tmp_path / "data"],
+        env=harness.environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         assert "listens on" in process.stdout.readline()
         process.terminate()
@@ -152,9 +158,22 @@ def test_a_port_in_use_is_told(start, tmp_path):
 def test_every_call_has_its_record(gateway, faultd):
     stream = asyncio.run(gateway.chat("fault/words", stream=True))
     record = gateway.access(stream.headers["x-request-id"])
-    expected = {"label": "access", "level": "info", "method": "POST", "path": "/v1/chat/completions", "status": 200,
-                "key": "admin", "model": "fault/words", "provider": "fault", "attempts": 1, "outcome": "completed",
-                "input_tokens": 11, "output_tokens": 8, "stream": True, "bytes_out": len(stream.body)}
+    expected = {
+        "label": "access",
+        "level": "info",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "key": "admin",
+        "model": "fault/words",
+        "provider": "fault",
+        "attempts": 1,
+        "outcome": "completed",
+        "input_tokens": 11,
+        "output_tokens": 8,
+        "stream": True,
+        "bytes_out": len(stream.body),
+    }
     assert {name: record.get(name) for name in expected} == expected
     assert record["bytes_in"] > 50
     assert 0 < record["ttfb_ms"] <= record["duration_ms"] < 10_000
@@ -164,9 +183,15 @@ def test_every_call_has_its_record(gateway, faultd):
     assert (record["stream"], record["bytes_out"], record["output_tokens"]) == (False, len(whole.body), 8)
 
 
-@pytest.mark.parametrize(("key", "model", "status", "code"), [
-    ("sk-wrong", "fault/whole", 401, "invalid_api_key"), (None, "fault/whole", 401, "invalid_api_key"),
-    ("admin", "nothing", 404, "model_not_found"), ("admin", "fault/s503", 503, "upstream_overloaded")])
+@pytest.mark.parametrize(
+    ("key", "model", "status", "code"),
+    [
+        ("sk-wrong", "fault/whole", 401, "invalid_api_key"),
+        (None, "fault/whole", 401, "invalid_api_key"),
+        ("admin", "nothing", 404, "model_not_found"),
+        ("admin", "fault/s503", 503, "upstream_overloaded"),
+    ],
+)
 def test_refused_calls_have_one_too(gateway, key, model, status, code):
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
     response = asyncio.run(gateway.call("/v1/chat/completions", body, key=gateway.key if key == "admin" else key))
@@ -202,23 +227,39 @@ def metrics(gateway):
 
 
 def value(families, family, **labels):
-    return sum(sample.value for sample in families[family].samples if labels.items() <= sample.labels.items()
-               and not sample.name.endswith(("_created", "_bucket", "_sum")))
+    return sum(
+        sample.value
+        for sample in families[family].samples
+        if labels.items() <= sample.labels.items() and not sample.name.endswith(("_created", "_bucket", "_sum"))
+    )
 
 
 def test_metrics_have_the_names_of_the_contract(gateway):
     for model, stream in [("fault/words", True), ("fault/whole", False), ("fault/s503", False)]:
         asyncio.run(gateway.chat(model, stream=stream))
     before = metrics(gateway)
-    names = {"http_requests", "http_request_duration_seconds", "gen_ai_client_operation_duration_seconds",
-             "gen_ai_server_time_to_first_token_seconds", "gen_ai_client_token_usage", "gatehouse_upstream_attempts",
-             "gatehouse_agent_processes", "process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds",
-             "process_start_time_seconds"}
+    names = {
+        "http_requests",
+        "http_request_duration_seconds",
+        "gen_ai_client_operation_duration_seconds",
+        "gen_ai_server_time_to_first_token_seconds",
+        "gen_ai_client_token_usage",
+        "gatehouse_upstream_attempts",
+        "gatehouse_agent_processes",
+        "process_resident_memory_bytes",
+        "process_cpu_seconds",
+        "process_open_fds",
+        "process_start_time_seconds",
+    }
     assert names <= set(before), names - set(before)
     asyncio.run(gateway.chat("fault/words", stream=True))
     asyncio.run(gateway.chat("fault/s503"))
-    after = eventually(lambda: (now := metrics(gateway)) and value(now, "http_requests", status="503")
-                       > value(before, "http_requests", status="503") and now, what="the call in the metrics")
+    after = eventually(
+        lambda: (now := metrics(gateway))
+        and value(now, "http_requests", status="503") > value(before, "http_requests", status="503")
+        and now,
+        what="the call in the metrics",
+    )
 
     def grown(family, **labels):
         return value(after, family, **labels) - value(before, family, **labels)
@@ -247,8 +288,12 @@ def test_labels_stay_few_whatever_is_asked(gateway):
 
 
 def test_log_files_turn_over(start, faultd):
-    gateway = start({"providers": [faultd.provider()],
-                     "logging": {"file": "gatehouse.log", "maxSize": 4096, "keep": 2, "format": "json"}})
+    gateway = start(
+        {
+            "providers": [faultd.provider()],
+            "logging": {"file": "gatehouse.log", "maxSize": 4096, "keep": 2, "format": "json"},
+        }
+    )
 
     async def talk():
         last = None

@@ -1,4 +1,5 @@
 """The official OpenAI client against the gateway: what its users do, and which exceptions they see."""
+
 import json
 
 import httpx
@@ -45,8 +46,11 @@ def test_chats(client, faultd):
 def test_only_the_gateways_own_headers_go_upstream(client, gateway, faultd):
     user = faultd.user()
     client.chat.completions.create(
-        model="fault/whole", messages=PROMPT, user=user,
-        extra_headers={"x-canary": "secret", "cookie": "session=canary", "x-api-key": "canary", "referer": "canary"})
+        model="fault/whole",
+        messages=PROMPT,
+        user=user,
+        extra_headers={"x-canary": "secret", "cookie": "session=canary", "x-api-key": "canary", "referer": "canary"},
+    )
     headers = {name.lower(): value for name, value in faultd.entry(user)["headers"]}
     assert headers["authorization"] == "Bearer sk-fault-provider-key"
     assert gateway.key not in str(headers)
@@ -64,8 +68,11 @@ def test_streams_and_hides_the_usage_nobody_asked_for(client, faultd):
 
 
 def test_streams_the_usage_when_asked(client):
-    chunks = list(client.chat.completions.create(
-        model="fault/words", messages=PROMPT, stream=True, stream_options={"include_usage": True}))
+    chunks = list(
+        client.chat.completions.create(
+            model="fault/words", messages=PROMPT, stream=True, stream_options={"include_usage": True}
+        )
+    )
     assert chunks[-1].choices == []
     assert chunks[-1].usage.total_tokens == 19
 
@@ -81,23 +88,51 @@ def test_completes(client):
 def test_passes_tools_and_their_calls(client, faultd):
     call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Zürich"}'}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    body = {"id": "x", "object": "chat.completion", "created": 1, "model": "m",
-            "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    body = {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+    }
     delta = {"role": "assistant", "tool_calls": [{"index": 0, **call}]}
     events = [
-        {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
-         "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
-        {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
-         "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}]
+        {
+            "id": "x",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+        },
+        {
+            "id": "x",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}],
+        },
+    ]
     stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
-    faultd.teach({"tools": (json.dumps(body).encode(), "application/json", 200),
-                  "tools-stream": (stream, "text/event-stream", 200)})
-    tools = [{"type": "function", "function": {
-        "name": "weather", "strict": True,
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]
+    faultd.teach(
+        {
+            "tools": (json.dumps(body).encode(), "application/json", 200),
+            "tools-stream": (stream, "text/event-stream", 200),
+        }
+    )
+    tools = [
+        {
+            "type": "function",
+            "function": {
+                "name": "weather",
+                "strict": True,
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            },
+        }
+    ]
     user = faultd.user()
     answer = client.chat.completions.create(
-        model="fault/tools", messages=PROMPT, tools=tools, tool_choice="auto", parallel_tool_calls=False, user=user)
+        model="fault/tools", messages=PROMPT, tools=tools, tool_choice="auto", parallel_tool_calls=False, user=user
+    )
     assert answer.choices[0].message.tool_calls[0].function.arguments == '{"city":"Zürich"}'
     assert upstream_body(faultd, user)["tools"] == tools
     with client.chat.completions.stream(model="fault/tools-stream", messages=PROMPT, tools=tools) as running:
@@ -111,15 +146,29 @@ def test_passes_tools_and_their_calls(client, faultd):
 
 def test_passes_a_json_schema_and_images(client, faultd):
     user = faultd.user()
-    schema = {"type": "json_schema", "json_schema": {
-        "name": "city", "strict": True,
-        "schema": {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False}}}
-    content = [{"type": "text", "text": "What is it?"},
-               {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}},
-               {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    schema = {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "city",
+            "strict": True,
+            "schema": {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False},
+        },
+    }
+    content = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ]
     client.chat.completions.create(
-        model="fault/whole", messages=[{"role": "user", "content": content}], response_format=schema, seed=7,
-        temperature=0.25, max_completion_tokens=99, user=user, extra_body={"vendor_option": {"kept": [1, 2.50]}})
+        model="fault/whole",
+        messages=[{"role": "user", "content": content}],
+        response_format=schema,
+        seed=7,
+        temperature=0.25,
+        max_completion_tokens=99,
+        user=user,
+        extra_body={"vendor_option": {"kept": [1, 2.50]}},
+    )
     body = upstream_body(faultd, user)
     assert body["response_format"] == schema
     assert body["messages"][0]["content"] == content
@@ -128,20 +177,23 @@ def test_passes_a_json_schema_and_images(client, faultd):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("script", "exception", "status", "code"), [
-    ("s400", openai.BadRequestError, 400, "upstream_rejected"),
-    ("s401", openai.APIStatusError, 502, "upstream_auth_failed"),
-    ("s403", openai.APIStatusError, 502, "upstream_auth_failed"),
-    ("s404", openai.NotFoundError, 404, "upstream_model_unknown"),
-    ("s429", openai.RateLimitError, 429, "upstream_rate_limited"),
-    ("s500", openai.InternalServerError, 502, "upstream_error"),
-    ("s503", openai.InternalServerError, 503, "upstream_overloaded"),
-    ("s504", openai.InternalServerError, 504, "upstream_timeout"),
-    ("html", openai.InternalServerError, 502, "upstream_invalid_response"),
-    ("empty", openai.InternalServerError, 502, "upstream_invalid_response"),
-    ("error200", openai.InternalServerError, 502, "upstream_error"),
-    ("badtype", openai.InternalServerError, 502, "upstream_invalid_response"),
-])
+@pytest.mark.parametrize(
+    ("script", "exception", "status", "code"),
+    [
+        ("s400", openai.BadRequestError, 400, "upstream_rejected"),
+        ("s401", openai.APIStatusError, 502, "upstream_auth_failed"),
+        ("s403", openai.APIStatusError, 502, "upstream_auth_failed"),
+        ("s404", openai.NotFoundError, 404, "upstream_model_unknown"),
+        ("s429", openai.RateLimitError, 429, "upstream_rate_limited"),
+        ("s500", openai.InternalServerError, 502, "upstream_error"),
+        ("s503", openai.InternalServerError, 503, "upstream_overloaded"),
+        ("s504", openai.InternalServerError, 504, "upstream_timeout"),
+        ("html", openai.InternalServerError, 502, "upstream_invalid_response"),
+        ("empty", openai.InternalServerError, 502, "upstream_invalid_response"),
+        ("error200", openai.InternalServerError, 502, "upstream_error"),
+        ("badtype", openai.InternalServerError, 502, "upstream_invalid_response"),
+    ],
+)
 def test_raises_the_exception_of_the_failure(client, script, exception, status, code, stream):
     with pytest.raises(exception) as caught:
         client.chat.completions.create(model=f"fault/{script}", messages=PROMPT, stream=stream)

@@ -9,6 +9,7 @@ A transcript may have `signal` (ends by it), `hang` (stays for ever) and `family
 child that ignores SIGTERM and a grandchild in a session of its own each leave a file named by their pid there).
 Arguments of the agent it stands in for are ignored; `--dump` tells argv, environment, stdin and descriptors as JSON.
 """
+
 import json
 import os
 import signal
@@ -46,8 +47,13 @@ def family(directory):
 
 
 def dump(path, prompt):
-    facts = {"argv": sys.argv, "environment": dict(os.environ), "stdin": prompt, "cwd": os.getcwd(),
-             "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd"))}
+    facts = {
+        "argv": sys.argv,
+        "environment": dict(os.environ),
+        "stdin": prompt,
+        "cwd": os.getcwd(),
+        "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd")),
+    }
     with open(path, "w") as file:
         json.dump(facts, file)
 
@@ -73,10 +79,13 @@ def play(transcript):
 
 
 def gemini(prompt):
-    return {"stdout_lines": [
-        {"type": "init", "session_id": "s", "model": "fake"},
-        {"type": "message", "role": "assistant", "content": f"You said: {prompt}", "delta": True},
-        {"type": "result", "status": "success", "stats": {"input_tokens": 5, "output_tokens": 7, "cached": 2}}]}
+    return {
+        "stdout_lines": [
+            {"type": "init", "session_id": "s", "model": "fake"},
+            {"type": "message", "role": "assistant", "content": f"You said: {prompt}", "delta": True},
+            {"type": "result", "status": "success", "stats": {"input_tokens": 5, "output_tokens": 7, "cached": 2}},
+        ]
+    }
 
 
 def main():

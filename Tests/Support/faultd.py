@@ -27,9 +27,10 @@ Operations on the body, in bytes:
     after@MS    the connection is closed MS milliseconds after the whole response
 
 The oracle: `GET /__ledger[?user=U][&brief=1]`, `GET /__open`, `GET /__wait?user=U&event=received|sent|closed&timeout=S`
-(answers when it has happened), `POST /__drop` (closes connections that rest), `DELETE /__ledger`. A request is known by
-its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of a host share.
+(answers when it has happened), `POST /__drop` (closes connections as soon as they rest), `DELETE /__ledger`. A request
+is known by its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of a host share.
 """
+
 import argparse
 import asyncio
 import base64
@@ -46,8 +47,13 @@ WORDS = ["Four", " score", " and", " seven", " years", " ago", " ZÃ¼rich", " ðŸŒ
 
 
 def chunk(delta, reason=None, **more):
-    body = {"id": "chatcmpl-faultd", "object": "chat.completion.chunk", "created": 1700000000, "model": "faultd-1",
-            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+    body = {
+        "id": "chatcmpl-faultd",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "faultd-1",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+    }
     body.update(more)
     return b"data: " + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
@@ -61,10 +67,18 @@ def words_stream():
 
 
 def whole_answer():
-    return json.dumps({
-        "id": "chatcmpl-faultd", "object": "chat.completion", "created": 1700000000, "model": "faultd-1",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "".join(WORDS)}, "finish_reason": "stop"}],
-        "usage": USAGE}).encode()
+    return json.dumps(
+        {
+            "id": "chatcmpl-faultd",
+            "object": "chat.completion",
+            "created": 1700000000,
+            "model": "faultd-1",
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": "".join(WORDS)}, "finish_reason": "stop"}
+            ],
+            "usage": USAGE,
+        }
+    ).encode()
 
 
 def error_body():
@@ -89,8 +103,11 @@ SCRIPTS = {
     "whole": Script(whole_answer()),
     "endless": Script(chunk({"role": "assistant", "content": ""}), kind=SSE, endless=chunk({"content": " on"})),
     "torrent": Script(chunk({"role": "assistant", "content": ""}), kind=SSE, endless=chunk({"content": "x" * 60_000})),
-    "noisy": Script(b": warming up\n\n: still\n\n" + words_stream(), kind=SSE,
-                    before=b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n"),
+    "noisy": Script(
+        b": warming up\n\n: still\n\n" + words_stream(),
+        kind=SSE,
+        before=b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n",
+    ),
     "huge": Script(b'{"choices":[{"index":0,"message":{"content":"' + b"x" * (48 << 20) + b'"}}]}'),
     "html": Script(b"<html><title>Welcome</title>" + SECRET.encode() + b"</html>", kind="text/html"),
     "empty": Script(b""),
@@ -109,7 +126,7 @@ def find_script(name):
 
 
 def awkward_cuts(body):
-    """Places inside tokens that a careless reader takes for whole: in UTF-8 sequences, line ends, field names, escapes."""
+    """Places inside tokens that a careless reader takes for whole: in UTF-8, line ends, names, escapes."""
     cuts = {1, 2, len(body) - 1, len(body) - 2}
     for match in re.finditer(rb"[\x80-\xff]|\r\n?|\n|\\.|data:|\[DONE\]|\"usage\"", body):
         cuts.update((match.start(), match.start() + 1, match.end()))
@@ -123,7 +140,7 @@ class Connection(asyncio.Protocol):
         self.server, self.buffer, self.entry, self.player = server, b"", None, None
         self.drain, self.lost = asyncio.Event(), asyncio.Event()
         self.drain.set()
-        self.is_control = False
+        self.is_control = self.is_retired = False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -167,8 +184,16 @@ class Connection(asyncio.Protocol):
         if not task.cancelled() and task.exception():
             self.transport.abort()
             raise task.exception()
-        if self.buffer and not self.lost.is_set():
+        if self.is_retired:
+            self.transport.close()
+        elif self.buffer and not self.lost.is_set():
             self.data_received(b"")
+
+    def retire(self):
+        """Closes the connection, or lets it end with the response that is being sent."""
+        self.is_retired = True
+        if self.player is None or self.player.done():
+            self.transport.close()
 
     def next_request(self):
         end = self.buffer.find(b"\r\n\r\n")
@@ -179,8 +204,8 @@ class Connection(asyncio.Protocol):
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
         if len(self.buffer) < end + 4 + length:
             return None
-        body = self.buffer[end + 4:end + 4 + length]
-        self.buffer = self.buffer[end + 4 + length:]
+        body = self.buffer[end + 4 : end + 4 + length]
+        self.buffer = self.buffer[end + 4 + length :]
         method, target = lines[0].split(" ")[:2]
         return method, target, headers, body
 
@@ -190,8 +215,10 @@ class Connection(asyncio.Protocol):
             self.is_control = True
             answer = await self.server.control(method, url.path, dict(urllib.parse.parse_qsl(url.query)), body)
             payload = json.dumps(answer).encode()
-            self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-                                 % (len(payload), payload))
+            self.transport.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+                % (len(payload), payload)
+            )
             return
         try:
             fields = json.loads(body)
@@ -240,7 +267,7 @@ class Play:
             return connection.transport.close()
         stop = next(((name, self.number(name)) for name in ("cut", "rst", "clean", "stall") if name in self.plan), None)
         # The head leaves together with the first bytes, as a real server's does.
-        await self.send(head, bytes(body[:stop[1]] if stop else body), frame)
+        await self.send(head, bytes(body[: stop[1]] if stop else body), frame)
         await self.end(stop, frame)
 
     def head(self, frame, length):
@@ -249,8 +276,13 @@ class Play:
         lines += [f"{name}: {value}" for name, value in script.headers]
         if script.kind:
             lines.append(f"content-type: {script.kind}")
-        lines.append({"chunked": "transfer-encoding: chunked", "length": f"content-length: {length}",
-                      "close": "connection: close"}[frame])
+        lines.append(
+            {
+                "chunked": "transfer-encoding: chunked",
+                "length": f"content-length: {length}",
+                "close": "connection: close",
+            }[frame]
+        )
         return script.before + ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     async def send(self, head, body, frame):
@@ -312,9 +344,17 @@ class Faultd:
 
     def record(self, target, headers, body, fields):
         user = fields.get("user") if isinstance(fields, dict) else None
-        entry = {"user": user, "target": target, "headers": headers, "body": body.decode("utf-8", "replace"),
-                 "model": fields.get("model") if isinstance(fields, dict) else None,
-                 "received": time.monotonic(), "sent": None, "closed": None, "bytes": 0}
+        entry = {
+            "user": user,
+            "target": target,
+            "headers": headers,
+            "body": body.decode("utf-8", "replace"),
+            "model": fields.get("model") if isinstance(fields, dict) else None,
+            "received": time.monotonic(),
+            "sent": None,
+            "closed": None,
+            "bytes": 0,
+        }
         self.ledger.append(entry)
         self.note()
         return entry
@@ -337,8 +377,8 @@ class Faultd:
             return {"open": len(data), "busy": sum(1 for one in data if one.player and not one.player.done())}
         if path == "/__drop":
             for connection in list(self.open):
-                if not connection.is_control and (connection.player is None or connection.player.done()):
-                    connection.transport.close()
+                if not connection.is_control:
+                    connection.retire()
             return {}
         if path == "/__script":
             self.learn(json.loads(body))
@@ -350,7 +390,8 @@ class Faultd:
     def learn(self, scripts):
         for name, script in scripts.items():
             SCRIPTS[name] = Script(
-                base64.b64decode(script["body"]), script.get("status", 200), script.get("headers", ()), script["kind"])
+                base64.b64decode(script["body"]), script.get("status", 200), script.get("headers", ()), script["kind"]
+            )
 
     async def wait(self, query):
         deadline = time.monotonic() + float(query.get("timeout", 10))

@@ -1,4 +1,5 @@
 """Recorded exchanges of OpenAI's chat and completions wire."""
+
 import functools
 import json
 import re
@@ -7,8 +8,23 @@ from dataclasses import dataclass
 WIRES = {"openai.chat": "/v1/chat/completions", "openai.completions": "/v1/completions"}
 #: Providers that have a row of their own in the gateway, by their name in the corpus.
 KINDS = {
-    "openai", "groq", "mistral", "deepseek", "openrouter", "together", "xai", "cerebras", "perplexity", "huggingface",
-    "baseten", "alibaba", "zai", "venice", "ollama", "llamacpp", "gpustack",
+    "openai",
+    "groq",
+    "mistral",
+    "deepseek",
+    "openrouter",
+    "together",
+    "xai",
+    "cerebras",
+    "perplexity",
+    "huggingface",
+    "baseten",
+    "alibaba",
+    "zai",
+    "venice",
+    "ollama",
+    "llamacpp",
+    "gpustack",
 }
 #: Kinds whose streams may end without [DONE].
 WITHOUT_DONE = {"perplexity", "gpustack"}
@@ -42,14 +58,25 @@ def _load(folder, line):
     kind = {"sse": "text/event-stream; charset=utf-8", "text": "text/plain"}.get(response["kind"], "application/json")
     request = (data.get("request") or {}).get("body")
     if not isinstance(request, dict):
-        text = {"prompt": "Hello"} if line["wire"] == "openai.completions" else {
-            "messages": [{"role": "user", "content": "Hello"}]}
+        text = (
+            {"prompt": "Hello"}
+            if line["wire"] == "openai.completions"
+            else {"messages": [{"role": "user", "content": "Hello"}]}
+        )
         request = {"model": line["model"] or "unknown", **text}
     request = {"model": "unknown", **request}
     if line["streaming"] and not request.get("stream"):
         request["stream"] = True
-    return Recording(line["id"], line["provider"], WIRES[line["wire"]], bool(request.get("stream")), request,
-                     response["status"], kind, body)
+    return Recording(
+        line["id"],
+        line["provider"],
+        WIRES[line["wire"]],
+        bool(request.get("stream")),
+        request,
+        response["status"],
+        kind,
+        body,
+    )
 
 
 @functools.cache
@@ -69,7 +96,7 @@ def events(body):
     """The events of a stream with their bytes: (bytes with the empty line, payload or None)."""
     found, start = [], 0
     for match in re.finditer(rb"(?:\r\n|\n|\r(?!\n)){2}", body):
-        found.append(_event(body[start:match.end()]))
+        found.append(_event(body[start : match.end()]))
         start = match.end()
     if start < len(body):
         found.append(_event(body[start:]))

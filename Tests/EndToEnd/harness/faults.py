@@ -1,4 +1,5 @@
 """The client side of Tests/Support/faultd.py."""
+
 import base64
 import http.client
 import json
@@ -24,8 +25,13 @@ class Faultd:
 
     def provider(self, name="fault", **more):
         """A provider of the configuration that leads here."""
-        return {"name": name, "kind": "openai-compatible", "baseURL": self.url,
-                "keys": [{"name": "main", "value": f"sk-{name}-provider-key"}], **more}
+        return {
+            "name": name,
+            "kind": "openai-compatible",
+            "baseURL": self.url,
+            "keys": [{"name": "main", "value": f"sk-{name}-provider-key"}],
+            **more,
+        }
 
     def user(self):
         """A fresh value for a request's `user` field, by which the ledger knows it."""
@@ -42,9 +48,16 @@ class Faultd:
 
     def teach(self, scripts):
         """Adds scripts: name to (body, kind, status)."""
-        self.ask("POST", "/__script", json.dumps({
-            name: {"body": base64.b64encode(body).decode(), "kind": kind, "status": status}
-            for name, (body, kind, status) in scripts.items()}))
+        self.ask(
+            "POST",
+            "/__script",
+            json.dumps(
+                {
+                    name: {"body": base64.b64encode(body).decode(), "kind": kind, "status": status}
+                    for name, (body, kind, status) in scripts.items()
+                }
+            ),
+        )
 
     def entries(self, user, **query):
         return self.ask("GET", "/__ledger", user=user, **query)
@@ -71,7 +84,7 @@ class Faultd:
         return self.ask("GET", "/__open")
 
     def drop(self):
-        """Closes connections that rest, so that descriptors can be counted."""
+        """Closes connections as soon as they rest, so that descriptors can be counted."""
         self.ask("POST", "/__drop")
 
     def stop(self):

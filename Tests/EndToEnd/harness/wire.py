@@ -1,4 +1,5 @@
 """HTTP/1.1 on raw sockets, which tells whether a response was whole and keeps every byte of it."""
+
 import asyncio
 import json
 from dataclasses import dataclass, field
