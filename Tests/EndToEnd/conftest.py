@@ -1,0 +1,86 @@
+"""Fixtures of the end-to-end suite. It runs against the release binary, or the one that GATEHOUSE_BINARY names."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness.faults import Faultd  # noqa: E402
+from harness.gateway import BINARY, Gateway  # noqa: E402
+
+#: Recorded traffic, beside the repository; not part of it.
+TRAFFIC = pathlib.Path(__file__).resolve().parents[3] / "shared/traffic"
+
+
+def pytest_configure():
+    if not BINARY.exists():
+        pytest.exit(f"no binary at {BINARY}: run scripts/run once, or set GATEHOUSE_BINARY", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def faultd():
+    server = Faultd()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def traffic():
+    if not TRAFFIC.exists():
+        pytest.skip("no recorded traffic at ../shared/traffic")
+    return TRAFFIC
+
+
+def _starter(base, faultd):
+    gateways = []
+
+    def start(config=None, **options):
+        gateway = Gateway(base / f"gateway{len(gateways)}", config, **options)
+        gateways.append(gateway)
+        return gateway
+
+    def stop_all():
+        # Upstream connections that rest are no leak; without them the count must be what it was.
+        faultd.drop()
+        failures = []
+        for gateway in gateways:
+            try:
+                gateway.stop()
+            except AssertionError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    return start, stop_all
+
+
+@pytest.fixture
+def start(tmp_path, faultd):
+    """Starts gateways of this test's own; each must end well."""
+    start, stop_all = _starter(tmp_path, faultd)
+    yield start
+    stop_all()
+
+
+@pytest.fixture(scope="module")
+def module_starter(tmp_path_factory, faultd):
+    """Starts gateways that the tests of a module share; each must end well."""
+    start, stop_all = _starter(tmp_path_factory.mktemp("shared"), faultd)
+    yield start
+    stop_all()
+
+
+@pytest.fixture(scope="module")
+def gateway(module_starter, faultd):
+    """The gateway that the tests of a module share, with the provider `fault`; it must live through all of them."""
+    return module_starter({"providers": [faultd.provider()]})
+
+
+@pytest.fixture(autouse=True)
+def _same_process(request):
+    """The shared gateway must not have ended, nor have been replaced."""
+    gateway = request.getfixturevalue("gateway") if "gateway" in request.fixturenames else None
+    yield
+    if gateway is not None and not gateway.ended_by_test:
+        assert gateway.process.poll() is None, f"the gateway ended in this test\n{gateway.tail()}"

@@ -1,0 +1,176 @@
+"""The gateway under test: one process, its files, and what can be seen of it from outside."""
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+
+from .wire import exchange, request_bytes
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = pathlib.Path(os.environ.get("GATEHOUSE_BINARY", ROOT / ".build-release/release/gatehouse"))
+
+LOOP_DESCRIPTORS = ("anon_inode:[event", "anon_inode:[signalfd", "anon_inode:[timerfd")
+
+
+def eventually(condition, seconds=10, what="condition"):
+    """The first true value of `condition`; for states that can only be looked at."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
+        time.sleep(0.01)
+    return value
+
+
+def environment(home, extra=None):
+    """Nothing of the tester's own but the way to executables: no provider keys, no agents' logins."""
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **(extra or {})}
+
+
+def run(arguments, home, extra=None, timeout=30):
+    """One command of the binary to its end."""
+    return subprocess.run([BINARY, *map(str, arguments)], env=environment(home, extra), timeout=timeout,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+class Gateway:
+    """A running `gatehouse serve`."""
+
+    def __init__(self, home, config=None, env=None, data=None):
+        self.home = pathlib.Path(home)
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.data = data or self.home / "data"
+        self.config_file = self.home / "gatehouse.yaml"
+        self.log_file = self.home / "stderr.log"
+        command = [str(BINARY), "serve", "--data-dir", str(self.data), "--port", "0"]
+        if config is not None:
+            self.configure(config)
+            command += ["--config", str(self.config_file)]
+        self.log = open(self.log_file, "ab")
+        self.process = subprocess.Popen(command, env=environment(self.home, env), stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=self.log)
+        self.output = ""
+        self.ended_by_test = False
+        self.port = self._await_port()
+        self.key = (self.data / "admin.key").read_text().strip()
+        self.baseline = self.descriptors()
+
+    def configure(self, config):
+        """Writes the configuration: text as it is, else as JSON, which is YAML too."""
+        self.config_file.write_text(config if isinstance(config, str) else json.dumps(config, indent=1))
+
+    def _await_port(self):
+        deadline = time.monotonic() + 20
+        pipe = self.process.stdout
+        os.set_blocking(pipe.fileno(), False)
+        while not (match := re.search(r"listens on https?://\S+:(\d+)\n(?s:.*)Try it:(?s:.*)\n$", self.output)):
+            ready, _, _ = select.select([pipe], [], [], max(0, deadline - time.monotonic()))
+            data = os.read(pipe.fileno(), 65536) if ready else b""
+            assert data, f"the gateway did not start: {self.output}\n{self.log_file.read_text()[-2000:]}"
+            self.output += data.decode()
+        return int(match.group(1))
+
+    # Calls
+
+    def request(self, path, body=None, **options):
+        """The bytes of a request with the admin key."""
+        return request_bytes(path, body, **{"key": self.key, **options})
+
+    async def call(self, path, body=None, timeout=30, **options):
+        return await exchange(self.port, self.request(path, body, **options), timeout)
+
+    async def chat(self, model, *, stream=False, text="Hello", timeout=30, headers=(), **fields):
+        body = {"model": model, "messages": [{"role": "user", "content": text}], **fields}
+        if stream:
+            body["stream"] = True
+        return await self.call("/v1/chat/completions", body, timeout, headers=headers)
+
+    # Looks from outside
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def descriptors(self):
+        """Open files, sockets, pipes and process handles. The event loops' own are made lazily and not counted."""
+        count, folder = 0, f"/proc/{self.process.pid}/fd"
+        for number in os.listdir(folder):
+            try:
+                target = os.readlink(f"{folder}/{number}")
+            except OSError:
+                continue
+            count += not target.startswith(LOOP_DESCRIPTORS)
+        return count
+
+    def children(self):
+        """Pids of the processes below the gateway, any depth."""
+        parents = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    parents[int(entry)] = int(pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                except OSError:
+                    continue
+        found, edge = set(), {self.process.pid}
+        while edge:
+            edge = {pid for pid, parent in parents.items() if parent in edge} - found
+            found |= edge
+        return found
+
+    def resident(self):
+        """Bytes of memory in use."""
+        return int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def log_lines(self, path=None):
+        lines = []
+        for line in (path or self.log_file).read_text(errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                lines.append({"raw": line})
+        return lines
+
+    def access(self, request_id, path=None):
+        """The access record of a call, awaited."""
+        def look():
+            return next((line for line in self.log_lines(path)
+                         if line.get("label") == "access" and line.get("request_id") == request_id), None)
+        return eventually(look, what=f"access record of {request_id}")
+
+    def await_log(self, text, seconds=10):
+        return eventually(lambda: text in self.log_file.read_text(errors="replace"), seconds, f"log with {text!r}")
+
+    # End
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=20):
+        return self.process.wait(seconds)
+
+    def stop(self):
+        """Ends it as an operator would and checks that nothing went wrong meanwhile."""
+        try:
+            if self.ended_by_test:
+                return
+            assert self.process.poll() is None, f"the gateway ended by itself: {self.process.returncode}\n{self.tail()}"
+            eventually(lambda: not self.children(), what="no child process")
+            eventually(lambda: self.descriptors() <= self.baseline, 15,
+                       what=f"descriptors back to {self.baseline}, are {self.descriptors()}")
+            self.signal(signal.SIGTERM)
+            assert self.wait() == 0, f"exit {self.process.returncode} after SIGTERM\n{self.tail()}"
+        finally:
+            self.kill()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def tail(self):
+        return self.log_file.read_text(errors="replace")[-3000:]
