@@ -87,7 +87,7 @@ def prompt_of(arguments):
 
 def main():
     given = {"argv": sys.argv[1:], "environment": dict(os.environ), "descriptors": descriptors(),
-             "directory": os.getcwd(), "mode": os.stat(".").st_mode & 0o777, "umask": os.umask(0o077)}
+             "directory": os.getcwd(), "mode": os.stat(".").st_mode & 0o777}
     given["prompt"] = prompt_of(sys.argv[1:])
     line = next((line for line in given["prompt"].split("\n") if line.startswith(MARK)), None)
     if line is None:
