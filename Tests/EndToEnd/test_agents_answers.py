@@ -150,7 +150,7 @@ def test_a_prompt_by_file_is_private(gateway, agents):
 
     notes, file, answer = asyncio.run(look())
     assert notes["prompt"] == prompt
-    assert not any("fakecli" in argument for argument in notes["argv"])
+    assert not any("scripted:" in argument for argument in notes["argv"])
     assert answer.json()["choices"][0]["message"]["content"] == "seen"
     eventually(lambda: not file.exists(), what="the run's folder removed")
 

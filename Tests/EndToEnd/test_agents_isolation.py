@@ -26,7 +26,8 @@ HOST = {
     "LD_PRELOAD": "", "PYTHONPATH": f"/{CANARY}",
 }
 MAY_SEE = {
-    "gemini": {"GEMINI_API_KEY"}, "claude": {"ANTHROPIC_API_KEY"}, "codex": {"OPENAI_API_KEY"}, "qwen": {"OPENAI_API_KEY"},
+    "gemini": {"GEMINI_API_KEY"}, "claude": {"ANTHROPIC_API_KEY"}, "codex": {"OPENAI_API_KEY"},
+    "qwen": {"OPENAI_API_KEY"},
     "opencode": {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"},
     "llm": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
 }
@@ -52,7 +53,7 @@ ARGUMENTS = {
     "llm": ["prompt", "-n", "-u", "-m", "word-1.0"],
 }
 #: Text that must never become more than text.
-HOSTILE = "--dangerously-skip-permissions\n$(touch /tmp/owned) `id` ; rm -rf ~ | tee \"x\" 'y' \\ %s\n--model evil\n"
+HOSTILE = "--dangerously-skip-permissions\n$(touch OWNED) `touch OWNED` ; rm -rf ~ | tee \"x\" 'y' \\ %s\n--model evil\n"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def ask(gateway, model, prompt, **fields):
 @pytest.mark.parametrize("agent", KINDS)
 def test_arguments_and_prompt_are_exactly_those_of_the_contract(gateway, agents, agent):
     mark, prompt = agents.run(lines=["irrelevant"])
-    prompt = HOSTILE + prompt
+    owned = agents.base / f"owned-by-{agent}"
+    prompt = HOSTILE.replace("OWNED", str(owned)) + prompt
     ask(gateway, f"{agent}/word-1.0", prompt)
     notes = agents.notes(mark)
     given = prompt
@@ -85,7 +87,7 @@ def test_arguments_and_prompt_are_exactly_those_of_the_contract(gateway, agents,
     expected = ARGUMENTS[agent] + ([given] if agent == "agy" else [])
     assert notes["argv"] == expected
     assert notes["prompt"] == given
-    assert not pathlib.Path("/tmp/owned").exists()
+    assert not owned.exists()
 
 
 @pytest.mark.parametrize("agent", [*KINDS, "mine"])

@@ -1,11 +1,11 @@
-"""Fake agents: Tests/Support/fakecli.py under the names of the known CLIs, and what it noted of its runs."""
+"""Fake agents: Tests/Support/scriptedcli.py under the names of the known CLIs, and what it noted of its runs."""
 import json
 import os
 import pathlib
 
 from .gateway import eventually
 
-FAKECLI = pathlib.Path(__file__).resolve().parents[2] / "Support/fakecli.py"
+SCRIPTEDCLI = pathlib.Path(__file__).resolve().parents[2] / "Support/scriptedcli.py"
 KINDS = ["gemini", "claude", "codex", "copilot", "agy", "opencode", "qwen", "cursor-agent", "llm"]
 
 
@@ -20,7 +20,7 @@ class FakeAgents:
         self.runs.mkdir()
         self.count = 0
         for name in [*KINDS, "mine"]:
-            (self.bin / name).symlink_to(FAKECLI)
+            (self.bin / name).symlink_to(SCRIPTEDCLI)
 
     @property
     def path(self):
@@ -35,7 +35,7 @@ class FakeAgents:
         """A new run: its mark, and the prompt that makes an agent do it."""
         self.count += 1
         mark = f"run-{self.count}"
-        return mark, "fakecli: " + json.dumps({"mark": mark, **todo})
+        return mark, "scripted: " + json.dumps({"mark": mark, **todo})
 
     def gate(self):
         """A named pipe to hold a run at; open it for writing to let it go on."""

@@ -122,7 +122,8 @@ def test_check_prints_what_is_in_force_without_secrets(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "hidden" not in result.stdout + result.stderr
     assert result.stdout.count("<redacted>") == 4
-    for line in ["port: 8181", "host: 127.0.0.1", "- name: openai", "- name: mine", "- name: ci", 'models: ["openai/*"]']:
+    for line in ["port: 8181", "host: 127.0.0.1", "- name: openai", "- name: mine", "- name: ci",
+                 'models: ["openai/*"]']:
         assert line in result.stdout, line
     assert not (tmp_path / "data").exists()
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IS
 """An agent CLI for tests, under any name: linked as `gemini`, `claude` ... it does what its prompt tells it.
 
-The prompt holds a line `fakecli: {...}`. Its members are done in this order; all but `mark` may be missing:
+The prompt holds a line `scripted: {...}`. Its members are done in this order; all but `mark` may be missing:
 
     mark        names the run; notes about it go to `runs/MARK.json` in the folder above the one of the link
     family      starts a child, and a grandchild in a session of its own; all of them live until they are killed
@@ -26,7 +26,7 @@ import signal
 import sys
 import time
 
-MARK = "fakecli: "
+MARK = "scripted: "
 
 
 def started(pid):
@@ -91,7 +91,7 @@ def main():
     given["prompt"] = prompt_of(sys.argv[1:])
     line = next((line for line in given["prompt"].split("\n") if line.startswith(MARK)), None)
     if line is None:
-        sys.exit("fakecli: no line with what to do in the prompt")
+        sys.exit("scripted: no line with what to do in the prompt")
     todo = json.loads(line[len(MARK):])
     if todo.get("deaf"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
