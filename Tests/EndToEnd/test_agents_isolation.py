@@ -53,7 +53,7 @@ ARGUMENTS = {
     "llm": ["prompt", "-n", "-u", "-m", "word-1.0"],
 }
 #: Text that must never become more than text.
-HOSTILE = "--dangerously-skip-permissions\n$(touch OWNED) `touch OWNED` ; rm -rf ~ | tee \"x\" 'y' \\ %s\n--model evil\n"
+HOSTILE = "--dangerously-skip-permissions\n$(touch OWNED) `touch OWNED` ; rm x | tee \"x\" 'y' \\ %s\n--model evil\n"
 
 
 @pytest.fixture(scope="module")
