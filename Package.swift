@@ -3,6 +3,7 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -92,7 +93,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "GatehouseTesting", dependencies: ["GatehouseCore", "GatehouseEngine", nioCore], swiftSettings: strict),
+            name: "GatehouseTesting", dependencies: ["GatehouseCore", "GatehouseEngine", nioCore], swiftSettings: strict
+        ),
         .testTarget(
             name: "GatehouseCoreTests", dependencies: ["GatehouseCore", "GatehouseTesting", nioCore],
             swiftSettings: strict),
@@ -130,10 +132,11 @@ let package = Package(
 // scripts/fuzz builds this instead: only what is fuzzed, instrumented, without what the rest of the gateway needs.
 if Context.environment["GATEHOUSE_FUZZ"] != nil {
     package.products = [.executable(name: "gatehouse-fuzz", targets: ["gatehouse-fuzz"])]
-    package.targets = package.targets.filter { $0.name == "GatehouseCore" } + [
-        .target(
-            name: "GatehouseFuzz", dependencies: ["GatehouseCore", nioCore], path: "Tests/Fuzz/Targets",
-            swiftSettings: strict),
-        .executableTarget(name: "gatehouse-fuzz", dependencies: ["GatehouseFuzz"], path: "Tests/Fuzz/Entry"),
-    ]
+    package.targets =
+        package.targets.filter { $0.name == "GatehouseCore" } + [
+            .target(
+                name: "GatehouseFuzz", dependencies: ["GatehouseCore", nioCore], path: "Tests/Fuzz/Targets",
+                swiftSettings: strict),
+            .executableTarget(name: "gatehouse-fuzz", dependencies: ["GatehouseFuzz"], path: "Tests/Fuzz/Entry"),
+        ]
 }

@@ -32,8 +32,9 @@ struct UpstreamFactory: Sendable {
             headers: settings.headers.map { ($0.name, $0.value) }, connector: connector, timeouts: timeouts,
             group: group, userAgent: "gatehouse/\(version)")
         return UpstreamEntry(
-            name: settings.name, upstream: upstream, kind: .provider, terminator: row.terminator,
-            takesStreamOptions: row.takesStreamOptions, models: settings.models)
+            name: settings.name, upstream: upstream, kind: .provider,
+            streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
+            models: settings.models)
     }
 
     private func agent(_ settings: AgentConfiguration) -> UpstreamEntry? {

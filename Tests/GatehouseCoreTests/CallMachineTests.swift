@@ -9,7 +9,7 @@ import Testing
         CallMachine(
             .init(
                 operation: .chatCompletions, stream: stream, wantsUsage: true, lane: lane, upstreamKind: kind,
-                answerID: "1", answerModel: "m", created: 5))
+                identity: .init(call: "1", model: "m", created: 5)))
     }
 
     private func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
@@ -38,7 +38,9 @@ import Testing
         #expect(machine.isCommitted)
         #expect(machine.received(bytes: bytes("data: {")) == .wait)
         #expect(machine.received(bytes: bytes("}\n\n")) == .relay(.one(bytes("data: {}\n\n"))))
-        #expect(machine.received(bytes: bytes("data: [DONE]\n\n")) == .finish(.one(bytes("data: [DONE]\n\n")), begins: false))
+        #expect(
+            machine.received(bytes: bytes("data: [DONE]\n\n"))
+                == .finish(.one(bytes("data: [DONE]\n\n")), begins: false))
         #expect(machine.receivedEnd() == .wait)
     }
 
@@ -81,22 +83,30 @@ import Testing
         #expect(error.code == .upstreamRateLimited && error.retryAfter == 1)
     }
 
-    @Test(arguments: [
-        (401, GatehouseError.Code.upstreamAuthFailed), (402, .upstreamQuotaExhausted), (403, .upstreamAuthFailed),
-        (404, .upstreamModelUnknown), (400, .upstreamRejected), (422, .upstreamRejected), (429, .upstreamRateLimited),
-        (500, .upstreamError), (502, .upstreamError), (503, .upstreamOverloaded), (529, .upstreamOverloaded),
-        (504, .upstreamTimeout), (302, .upstreamInvalidResponse), (101, .upstreamInvalidResponse),
-    ] as [(Int, GatehouseError.Code)])
+    @Test(
+        arguments: [
+            (401, GatehouseError.Code.upstreamAuthFailed), (402, .upstreamQuotaExhausted), (403, .upstreamAuthFailed),
+            (404, .upstreamModelUnknown), (400, .upstreamRejected), (422, .upstreamRejected),
+            (429, .upstreamRateLimited),
+            (500, .upstreamError), (502, .upstreamError), (503, .upstreamOverloaded), (529, .upstreamOverloaded),
+            (504, .upstreamTimeout), (302, .upstreamInvalidResponse), (101, .upstreamInvalidResponse),
+        ] as [(Int, GatehouseError.Code)])
     func statusesAreClassified(status: Int, code expected: GatehouseError.Code) {
         for stream in [true, false] {
             var machine = machine(stream: stream)
             let first = machine.received(head: UpstreamHead(status: status, contentType: "text/html"))
-            let action = first == .wait ? { _ = machine.received(bytes: bytes("<secret>")); return machine.receivedEnd() }() : first
+            let action =
+                first == .wait
+                ? {
+                    _ = machine.received(bytes: bytes("<secret>")); return machine.receivedEnd()
+                }() : first
             #expect(code(action) == expected)
         }
     }
 
-    @Test(arguments: ["", "[]", "<html>", "{\"choices\":[", "{}", #"{"choices":[]}"#, #"{"error":{"message":"x"}}"#, "null"])
+    @Test(arguments: [
+        "", "[]", "<html>", "{\"choices\":[", "{}", #"{"choices":[]}"#, #"{"error":{"message":"x"}}"#, "null",
+    ])
     func aWholeAnswerThatIsNone(body: String) {
         var machine = machine(stream: false)
         _ = machine.received(head: json)
@@ -107,7 +117,8 @@ import Testing
 
     @Test func theWrongKindOfAnswer() {
         var html = machine(stream: true)
-        #expect(code(html.received(head: UpstreamHead(status: 200, contentType: "text/html"))) == .upstreamInvalidResponse)
+        #expect(
+            code(html.received(head: UpstreamHead(status: 200, contentType: "text/html"))) == .upstreamInvalidResponse)
         var stream = machine(stream: false)
         #expect(code(stream.received(head: events)) == .upstreamInvalidResponse)
         var whole = machine(stream: true)
@@ -180,10 +191,12 @@ import Testing
     }
 
     @Test func everyFailureHasACode() {
-        let kinds: [Failure.Kind] = [
-            .unreachable, .tls, .auth, .quota, .rate, .capacity, .modelUnknown, .contextLength, .input, .upstream, .protocol,
-            .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .busy,
-        ] + Failure.Phase.allCases.map { .timeout($0) }
+        let kinds: [Failure.Kind] =
+            [
+                .unreachable, .tls, .auth, .quota, .rate, .capacity, .modelUnknown, .contextLength, .input, .upstream,
+                .protocol,
+                .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .busy,
+            ] + Failure.Phase.allCases.map { .timeout($0) }
         for kind in kinds {
             for upstream in [GatehouseError.UpstreamKind.provider, .agent] {
                 let error = GatehouseError(Failure(kind, detail: "secret detail"), of: upstream)

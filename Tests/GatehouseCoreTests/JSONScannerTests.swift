@@ -27,13 +27,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", JSONSyntaxError.Kind.unexpectedEnd), ("{", .unexpectedEnd), ("[1,", .unexpectedEnd), ("[1,]", .unexpectedByte),
-        ("{\"a\"}", .unexpectedByte), ("{\"a\":}", .unexpectedByte), ("{a:1}", .unexpectedByte), ("nul", .unexpectedEnd),
+        ("", JSONSyntaxError.Kind.unexpectedEnd), ("{", .unexpectedEnd), ("[1,", .unexpectedEnd),
+        ("[1,]", .unexpectedByte),
+        ("{\"a\"}", .unexpectedByte), ("{\"a\":}", .unexpectedByte), ("{a:1}", .unexpectedByte),
+        ("nul", .unexpectedEnd),
         ("01", .trailingBytes), ("+1", .unexpectedByte), ("1.", .unexpectedEnd), ("1.x", .invalidNumber),
         ("-", .unexpectedEnd), ("1e400", .invalidNumber), ("NaN", .unexpectedByte), ("\"\u{01}\"", .controlCharacter),
         ("\"\\x\"", .invalidEscape), (#""\ud800""#, .loneSurrogate), (#""\ud800A""#, .loneSurrogate),
         (#""\udc00""#, .loneSurrogate), (#""\u12g4""#, .invalidEscape), (#"{"a":1,"a":2}"#, .duplicateKey),
-        (#"{"a":1,"\u0061":2}"#, .duplicateKey), (#"{"x":[{"a":1,"b":{},"a":2}]}"#, .duplicateKey), ("{} x", .trailingBytes),
+        (#"{"a":1,"\u0061":2}"#, .duplicateKey), (#"{"x":[{"a":1,"b":{},"a":2}]}"#, .duplicateKey),
+        ("{} x", .trailingBytes),
         ("[1 2]", .unexpectedByte), ("[}", .unexpectedByte), ("{]", .unexpectedByte), ("\u{FEFF}{}", .unexpectedByte),
     ])
     func refuses(text: String, kind: JSONSyntaxError.Kind) {

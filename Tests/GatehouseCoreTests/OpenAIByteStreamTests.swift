@@ -4,9 +4,11 @@ import NIOCore
 import Testing
 
 @Suite struct OpenAIByteStreamTests {
-    static let first = #"data: {"choices":[{"index":0,"delta":{"content":"\"usage\":1"},"finish_reason":null}],"usage":null}"#
+    static let first =
+        #"data: {"choices":[{"index":0,"delta":{"content":"\"usage\":1"},"finish_reason":null}],"usage":null}"#
     static let last = #"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"#
-    static let usage = #"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"#
+    static let usage =
+        #"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"#
         + #""prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":1}}}"#
     static let done = "data: [DONE]"
 
@@ -53,7 +55,10 @@ import Testing
     }
 
     @Test func cutsAUsageMemberAnywhere() {
-        for text in [#"{"usage":null,"choices":[{}]}"#, #"{ "usage" : null , "choices":[{}]}"#, #"{"choices":[{}] , "usage":null}"#] {
+        for text in [
+            #"{"usage":null,"choices":[{}]}"#, #"{ "usage" : null , "choices":[{}]}"#,
+            #"{"choices":[{}] , "usage":null}"#,
+        ] {
             let out = run(Self.text("data: " + text, Self.done), hide: true).out
             let body = out.dropFirst(6).prefix { $0 != "\n" }
             let value = try? JSONValue(parsing: Array(body.utf8))
@@ -85,7 +90,9 @@ import Testing
     }
 
     @Test func garbageIsAFailure() {
-        for garbage in ["data: {\"choices\":[", "data: hello", "data: [1]", "data: {\"a\":\u{01}}", "data: {}x", "<html>", ""] {
+        for garbage in [
+            "data: {\"choices\":[", "data: hello", "data: [1]", "data: {\"a\":\u{01}}", "data: {}x", "<html>", "",
+        ] {
             let text = Self.text(Self.first, garbage)
             let result = run(text, hide: false)
             #expect(result.failure != nil, "\(garbage)")
@@ -94,12 +101,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (#"{"error":{"message":"secret","type":"server_error"}}"#, Failure.Kind.upstream),
-        (#"{"error":{"code":429,"message":"x"}}"#, .rate), (#"{"error":{"code":"insufficient_quota"}}"#, .quota),
-        (#"{"error":{"code":"context_length_exceeded"}}"#, .contextLength), (#"{"error":{"code":503}}"#, .capacity),
-        (#"{"error":"boom"}"#, .upstream),
-    ] as [(String, Failure.Kind)])
+    @Test(
+        arguments: [
+            (#"{"error":{"message":"secret","type":"server_error"}}"#, Failure.Kind.upstream),
+            (#"{"error":{"code":429,"message":"x"}}"#, .rate), (#"{"error":{"code":"insufficient_quota"}}"#, .quota),
+            (#"{"error":{"code":"context_length_exceeded"}}"#, .contextLength), (#"{"error":{"code":503}}"#, .capacity),
+            (#"{"error":"boom"}"#, .upstream),
+        ] as [(String, Failure.Kind)])
     func errorEventsAreFailures(event: String, kind: Failure.Kind) {
         for prefix in ["", Self.text(Self.first)] {
             let result = run(prefix + Self.text("data: " + event), hide: false)

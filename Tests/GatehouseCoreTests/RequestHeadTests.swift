@@ -3,7 +3,9 @@ import NIOCore
 import Testing
 
 @Suite struct RequestHeadTests {
-    private func head(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) throws -> OpenAIRequestHead {
+    private func head(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) throws
+        -> OpenAIRequestHead
+    {
         try OpenAIRequestHead(scanning: ByteBuffer(string: text), operation: operation)
     }
 
@@ -58,25 +60,35 @@ import Testing
     }
 
     @Test func escapesTheTargetsName() throws {
-        #expect(try spliced(#"{"model":"m","messages":[1]}"#, model: "a\"\\\n") == #"{"model":"a\"\\\n","messages":[1]}"#)
+        #expect(
+            try spliced(#"{"model":"m","messages":[1]}"#, model: "a\"\\\n") == #"{"model":"a\"\\\n","messages":[1]}"#)
     }
 
-    @Test(arguments: [
-        (#"[]"#, GatehouseError.Code.invalidJSON, nil), (#"{"messages":[1]}"#, .missingField, "model"),
-        (#"{"model":"m"}"#, .missingField, "messages"), (#"{"model":5,"messages":[1]}"#, .invalidValue, "model"),
-        (#"{"model":"","messages":[1]}"#, .invalidValue, "model"), (#"{"model":"a b","messages":[1]}"#, .invalidValue, "model"),
-        (#"{"model":"m","messages":[]}"#, .invalidValue, "messages"), (#"{"model":"m","messages":{}}"#, .invalidValue, "messages"),
-        (#"{"model":"m","messages":[1],"stream":"yes"}"#, .invalidValue, "stream"),
-        (#"{"model":"m","messages":[1],"n":1000000000}"#, .invalidValue, "n"),
-        (#"{"model":"m","messages":[1],"n":1.5}"#, .invalidValue, "n"),
-        (#"{"model":"m","messages":[1],"max_tokens":9223372036854775808}"#, .invalidValue, "max_tokens"),
-        (#"{"model":"m","messages":[1],"max_tokens":-1}"#, .invalidValue, "max_tokens"),
-        (#"{"model":"m","messages":[1],"stream_options":[]}"#, .invalidValue, "stream_options"),
-        (#"{"model":"m","messages":[1],"stream_options":{"include_usage":1}}"#, .invalidValue, "stream_options/include_usage"),
-        (#"{"model":"m","messages":[1],"stream_options":{"include_usage":true,"include_usage":false}}"#, .invalidJSON, nil),
-        (#"{"model":"m","model":"n","messages":[1]}"#, .invalidJSON, nil),
-        (#"{"model":"m","messages":[1]}{}"#, .invalidJSON, nil),
-    ] as [(String, GatehouseError.Code, String?)])
+    @Test(
+        arguments: [
+            (#"[]"#, GatehouseError.Code.invalidJSON, nil), (#"{"messages":[1]}"#, .missingField, "model"),
+            (#"{"model":"m"}"#, .missingField, "messages"), (#"{"model":5,"messages":[1]}"#, .invalidValue, "model"),
+            (#"{"model":"","messages":[1]}"#, .invalidValue, "model"),
+            (#"{"model":"a b","messages":[1]}"#, .invalidValue, "model"),
+            (#"{"model":"m","messages":[]}"#, .invalidValue, "messages"),
+            (#"{"model":"m","messages":{}}"#, .invalidValue, "messages"),
+            (#"{"model":"m","messages":[1],"stream":"yes"}"#, .invalidValue, "stream"),
+            (#"{"model":"m","messages":[1],"n":1000000000}"#, .invalidValue, "n"),
+            (#"{"model":"m","messages":[1],"n":1.5}"#, .invalidValue, "n"),
+            (#"{"model":"m","messages":[1],"max_tokens":9223372036854775808}"#, .invalidValue, "max_tokens"),
+            (#"{"model":"m","messages":[1],"max_tokens":-1}"#, .invalidValue, "max_tokens"),
+            (#"{"model":"m","messages":[1],"stream_options":[]}"#, .invalidValue, "stream_options"),
+            (
+                #"{"model":"m","messages":[1],"stream_options":{"include_usage":1}}"#, .invalidValue,
+                "stream_options/include_usage"
+            ),
+            (
+                #"{"model":"m","messages":[1],"stream_options":{"include_usage":true,"include_usage":false}}"#,
+                .invalidJSON, nil
+            ),
+            (#"{"model":"m","model":"n","messages":[1]}"#, .invalidJSON, nil),
+            (#"{"model":"m","messages":[1]}{}"#, .invalidJSON, nil),
+        ] as [(String, GatehouseError.Code, String?)])
     func refuses(text: String, code: GatehouseError.Code, param: String?) {
         #expect(error(text)?.code == code)
         #expect(error(text)?.param == param)

@@ -27,13 +27,14 @@ import Testing
         return (payloads, bytes)
     }
 
-    @Test(arguments: [
-        ("data: a\n\ndata: b\n\n", ["a", "b"]), ("data:a\r\n\r\ndata:  b\r\n\r\n", ["a", " b"]),
-        ("data: a\r\rdata: b\r\r", ["a", "b"]), (": hi\n\ndata: a\n\n", ["a"]),
-        ("event: x\nid: 1\ndata: a\ndata: b\n\n", ["a\nb"]), ("data\n\n", [""]), ("dat: a\n\ndatax: b\n\n", []),
-        ("\n\n\ndata: a\n\n", ["a"]), ("data: a\n", ["last:a"]), ("data: a", ["last:a"]),
-        ("data: é\u{2028}\u{85}x\n\n", ["é\u{2028}\u{85}x"]),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("data: a\n\ndata: b\n\n", ["a", "b"]), ("data:a\r\n\r\ndata:  b\r\n\r\n", ["a", " b"]),
+            ("data: a\r\rdata: b\r\r", ["a", "b"]), (": hi\n\ndata: a\n\n", ["a"]),
+            ("event: x\nid: 1\ndata: a\ndata: b\n\n", ["a\nb"]), ("data\n\n", [""]), ("dat: a\n\ndatax: b\n\n", []),
+            ("\n\n\ndata: a\n\n", ["a"]), ("data: a\n", ["last:a"]), ("data: a", ["last:a"]),
+            ("data: é\u{2028}\u{85}x\n\n", ["é\u{2028}\u{85}x"]),
+        ] as [(String, [String])])
     func readsEvents(text: String, payloads: [String]) throws {
         #expect(try parse([Array(text.utf8)]).payloads == payloads)
     }

@@ -25,7 +25,7 @@ struct Exposition {
             let name = key.prefix { $0 != "{" }
             try #require(name.wholeMatch(of: /[a-zA-Z_:][a-zA-Z0-9_:]*/) != nil, "\(line)")
             let labels = key.dropFirst(name.count)
-            let pattern = /(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*",?)+\})?/
+            let pattern = try Regex(##"(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*",?)+\})?"##)
             try #require(labels.wholeMatch(of: pattern) != nil, "\(line)")
             let text = line[end...].dropFirst()
             let value = try #require(text == "+Inf" ? .infinity : Double(text), "\(line)")

@@ -11,6 +11,7 @@ A script is a whole response. These are built in; a test adds its own with `POST
 
     words       a stream of eight words with usage and [DONE]       whole      the same as one JSON body
     endless     a stream that never ends, an event every 20 ms      never      takes the request and never answers
+    torrent     the same with events of 60 kB; with drip@0 as fast as they are taken
     noisy       comments and an interim 103 response before words   huge       a JSON body that is 48 MiB long
     s<NNN>      an error with this status, whose body looks like it held secrets
     html, empty, error200, badtype                                  answers with status 200 that are none
@@ -32,6 +33,7 @@ its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of a h
 import argparse
 import asyncio
 import base64
+import gc
 import json
 import re
 import socket
@@ -86,6 +88,7 @@ SCRIPTS = {
     "words": Script(words_stream(), kind=SSE),
     "whole": Script(whole_answer()),
     "endless": Script(chunk({"role": "assistant", "content": ""}), kind=SSE, endless=chunk({"content": " on"})),
+    "torrent": Script(chunk({"role": "assistant", "content": ""}), kind=SSE, endless=chunk({"content": "x" * 60_000})),
     "noisy": Script(b": warming up\n\n: still\n\n" + words_stream(), kind=SSE,
                     before=b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n"),
     "huge": Script(b'{"choices":[{"index":0,"message":{"content":"' + b"x" * (48 << 20) + b'"}}]}'),
@@ -102,7 +105,7 @@ def find_script(name):
         status = int(name[1:])
         extra = {429: [("retry-after", "7")], 503: [("retry-after", "9")], 302: [("location", "http://127.0.0.1:1/")]}
         return Script(error_body(), status=status, headers=extra.get(status, []))
-    return SCRIPTS[name]
+    return SCRIPTS[name] if name in SCRIPTS else Script(b'{"error":{"message":"no such model"}}', status=404)
 
 
 def awkward_cuts(body):
@@ -265,7 +268,7 @@ class Play:
         while self.script.endless and "clean" not in self.plan:
             piece = self.script.endless
             await self.connection.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            await asyncio.sleep((drip or 20) / 1000)
+            await asyncio.sleep((20 if drip is None else drip) / 1000)
 
     def pieces(self, body):
         if (size := self.number("split")) is not None:
@@ -364,6 +367,8 @@ class Faultd:
 
 
 async def main():
+    # A pause of ours would be taken for one of the gateway's.
+    gc.disable()
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     loop = asyncio.get_running_loop()

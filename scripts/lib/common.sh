@@ -4,11 +4,11 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 RELEASE="$ROOT/.build-release/release"
 VENV="$ROOT/.venv"
 # One clock for all scripts of a run, so that the times in a log add up.
-export GATEHOUSE_STARTED=${GATEHOUSE_STARTED:-$(date +%s)}
+export SCRIPTS_STARTED=${SCRIPTS_STARTED:-$(date +%s)}
 
 # Says what happens next, with the minutes and seconds since the run began.
 say() {
-    local elapsed=$(($(date +%s) - GATEHOUSE_STARTED))
+    local elapsed=$(($(date +%s) - SCRIPTS_STARTED))
     printf '[%2d:%02d] %s\n' $((elapsed / 60)) $((elapsed % 60)) "$*" >&2
 }
 
@@ -45,6 +45,6 @@ build_release() {
     fi
     for product in gatehouse-supervisor gatehouse; do
         swift build --package-path "$ROOT" --scratch-path "$ROOT/.build-release" --configuration release \
-            --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$product" >&2
+            --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$product" >&2 || return
     done
 }

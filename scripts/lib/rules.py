@@ -45,7 +45,7 @@ FORBIDDEN = [
     (r"\bDispatchQueue\.global\b", "a global queue: use the event loop or a thread pool"),
 ]
 TASK = re.compile(r"(?<![.\w])Task\s*(?:<[^{}()]*>)?\s*(?:\([^{}()]*\))?\s*\{|\bTask\.(?:detached|immediate\w*)\b")
-UNSAFE = re.compile(r"@unchecked\s+Sendable|nonisolated\(unsafe\)|@preconcurrency\s+import")
+UNSAFE = re.compile(r"@unchecked\s+Sendable|nonisolated\(unsafe\)")
 GUARD = re.compile(r"sendable|guard|lock|mutex|loop|confined|immutable|never changes|atomic|thread", re.IGNORECASE)
 PENDING = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b")
 CORE_NEVER = [

@@ -38,6 +38,9 @@ def _blank_code(text, index, out, in_interpolation):
             index = _blank_comment(text, index, out)
         elif text[index] in '"#' and (opening := re.compile(r'(#*)("""|")').match(text, index)):
             index = _blank_string(text, index, out, opening)
+        elif text[index] == "/" and (end := _regex_end(text, index)):
+            _erase(out, index, end)
+            index = end
         else:
             if in_interpolation and text[index] == "(":
                 depth += 1
@@ -47,6 +50,13 @@ def _blank_code(text, index, out, in_interpolation):
                 depth -= 1
             index += 1
     return index
+
+
+def _regex_end(text, start):
+    """The index behind a regular expression that begins here; None when the slash divides."""
+    before = text[:start].rstrip(" ")[-1:]
+    match = re.compile(r"/(?! )(?:[^/\\\n]|\\.)+/").match(text, start)
+    return match.end() if match and before in "(,=:[{!&|?\n" else None
 
 
 def _blank_comment(text, start, out):

@@ -15,17 +15,13 @@ package struct CallMachine: Sendable {
         package var lane: UpstreamLane
         package var upstreamKind: GatehouseError.UpstreamKind
         package var terminator: OpenAIByteStream.Terminator
-        /// The call's id; an answer that this gateway writes itself has one made from it.
-        package var answerID: String
-        /// The model's name that the caller sees in such an answer.
-        package var answerModel: String
-        /// Seconds since 1970.
-        package var created: Int
+        /// What an answer that this gateway writes itself says of itself.
+        package var identity: Identity
 
         package init(
             operation: Operation, stream: Bool, wantsUsage: Bool, lane: UpstreamLane,
             upstreamKind: GatehouseError.UpstreamKind, terminator: OpenAIByteStream.Terminator = .done,
-            answerID: String, answerModel: String, created: Int
+            identity: Identity
         ) {
             self.operation = operation
             self.stream = stream
@@ -33,8 +29,22 @@ package struct CallMachine: Sendable {
             self.lane = lane
             self.upstreamKind = upstreamKind
             self.terminator = terminator
-            self.answerID = answerID
-            self.answerModel = answerModel
+            self.identity = identity
+        }
+    }
+
+    /// The id, model and time of an answer.
+    package struct Identity: Sendable {
+        /// The call's id; the answer's is made from it.
+        package var call: String
+        /// The model's name as the caller wrote it.
+        package var model: String
+        /// Seconds since 1970.
+        package var created: Int
+
+        package init(call: String, model: String, created: Int) {
+            self.call = call
+            self.model = model
             self.created = created
         }
     }
@@ -104,7 +114,8 @@ package struct CallMachine: Sendable {
             case (.events, true):
                 .streamOfEvents(
                     OpenAIStreamEncoder(
-                        id: Self.answerID(plan), model: plan.answerModel, created: plan.created, operation: plan.operation,
+                        id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created,
+                        operation: plan.operation,
                         wantsUsage: plan.wantsUsage))
             case (.events, false): .answerOfEvents(OpenAIAnswer(operation: plan.operation))
             }
@@ -113,7 +124,7 @@ package struct CallMachine: Sendable {
     package var isOver: Bool { outcome != nil }
 
     private static func answerID(_ plan: Plan) -> String {
-        (plan.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + plan.answerID
+        (plan.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + plan.identity.call
     }
 
     // MARK: Inputs of the byte lane
@@ -213,7 +224,8 @@ package struct CallMachine: Sendable {
             return end(.init(.protocol, detail: "response is not a JSON object: \(error.kind) at \(error.offset)"))
         }
         if chunk.error != nil {
-            return end(OpenAIFailure.classify(errorObject: body.readableBytesUInt8Span, in: body.readableBytesUInt8Span))
+            return end(
+                OpenAIFailure.classify(errorObject: body.readableBytesUInt8Span, in: body.readableBytesUInt8Span))
         }
         guard !plan.stream else { return end(.init(.protocol, detail: "a whole response to a stream")) }
         guard let choices = chunk.choices, choices > 0 else { return end(.init(.empty, detail: "no choices")) }
@@ -269,7 +281,8 @@ package struct CallMachine: Sendable {
         guard case .finished(let finish) = event else { return .wait }
         settle(.completed)
         return .respond(
-            answer.body(id: Self.answerID(plan), model: plan.answerModel, created: plan.created, finish: finish))
+            answer.body(
+                id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created, finish: finish))
     }
 
     // MARK: Inputs of both lanes

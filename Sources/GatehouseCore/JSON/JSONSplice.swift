@@ -44,7 +44,9 @@ package struct JSONSplice: Sendable, Equatable {
     }
 
     private func copy(_ range: Range<Int>, of source: ByteBuffer, to target: inout ByteBuffer) {
-        guard let slice = source.getSlice(at: source.readerIndex + range.lowerBound, length: range.count) else { return }
+        guard let slice = source.getSlice(at: source.readerIndex + range.lowerBound, length: range.count) else {
+            return
+        }
         target.writeImmutableBuffer(slice)
     }
 }

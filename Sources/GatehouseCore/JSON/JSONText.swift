@@ -28,7 +28,9 @@ package enum JSONText {
     package static func write(_ text: String, to buffer: inout ByteBuffer) {
         var text = text
         text.withUTF8 { bytes in
-            let plain = bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F }
+            let plain = bytes.allSatisfy {
+                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
+            }
             guard !plain else {
                 buffer.writeInteger(UInt8(ascii: "\""))
                 buffer.writeBytes(bytes)

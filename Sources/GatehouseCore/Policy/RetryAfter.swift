@@ -10,7 +10,9 @@ package enum RetryAfter {
         if let milliseconds, let number = Double(milliseconds), number.isFinite, number >= 0 {
             return clamp(number / 1000)
         }
-        guard let value, let number = Double(value.filter { $0 != " " }), number.isFinite, number >= 0 else { return nil }
+        guard let value, let number = Double(value.filter { $0 != " " }), number.isFinite, number >= 0 else {
+            return nil
+        }
         return clamp(number)
     }
 

@@ -52,9 +52,9 @@ package final class CallDriver: UpstreamReply {
         machine = CallMachine(
             CallMachine.Plan(
                 operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
-                lane: route.entry.upstream.lane, upstreamKind: route.entry.kind, terminator: route.entry.terminator,
-                answerID: request.id,
-                answerModel: head.model, created: now))
+                lane: route.entry.upstream.lane, upstreamKind: route.entry.kind,
+                terminator: route.entry.streams.terminator,
+                identity: .init(call: request.id, model: head.model, created: now)))
         record.attempts = 1
         attempt = route.entry.upstream.start(
             UpstreamRequest(
@@ -67,7 +67,7 @@ package final class CallDriver: UpstreamReply {
         switch route.entry.upstream.lane {
         case .openAIBytes:
             return .bytes(
-                request.body, head.splice(model: route.model, askForUsage: route.entry.takesStreamOptions))
+                request.body, head.splice(model: route.model, askForUsage: route.entry.streams.takesOptions))
         case .events:
             let canonical = try OpenAIRequestDecoder.decode(
                 request.body, head: head, operation: request.operation, model: route.model)

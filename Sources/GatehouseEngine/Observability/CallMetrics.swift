@@ -57,7 +57,8 @@ package final class CallMetrics: CallObserver {
     package func settled(_ record: CallRecord) {
         let outcome = record.failure?.kind.label ?? record.errorCode?.rawValue ?? record.outcomeLabel
         let key = Key(
-            operation: record.operation, isAgent: record.isAgent, provider: record.provider, status: record.status, outcome: outcome)
+            operation: record.operation, isAgent: record.isAgent, provider: record.provider, status: record.status,
+            outcome: outcome)
         let handles = known.withLock { known in
             if let handles = known[key] { return handles }
             let made = make(key)

@@ -55,7 +55,8 @@ package final class RoutingSnapshot: Sendable {
             throw Self.notFound()
         }
         let model = String(name[name.index(after: slash)...])
-        guard let entry = entries[String(name[..<slash])], !model.isEmpty, !entry.isClosed || entry.models.contains(model)
+        guard let entry = entries[String(name[..<slash])], !model.isEmpty,
+            !entry.isClosed || entry.models.contains(model)
         else { throw Self.notFound() }
         return Route(entry: entry, model: model)
     }

@@ -6,10 +6,7 @@ package struct UpstreamEntry: Sendable {
     package let name: String
     package let upstream: any Upstream
     package let kind: GatehouseError.UpstreamKind
-    /// How a stream of it says that it is whole.
-    package let terminator: OpenAIByteStream.Terminator
-    /// Whether the usage of a stream can be asked for.
-    package let takesStreamOptions: Bool
+    package let streams: StreamHabits
     /// Whether the bare name, without a model, is a model name: the target then takes its own default.
     package let hasDefaultModel: Bool
     /// The models it is known to have, without the provider's name; for the list that clients ask for.
@@ -21,19 +18,32 @@ package struct UpstreamEntry: Sendable {
 
     package init(
         name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind,
-        terminator: OpenAIByteStream.Terminator = .done, takesStreamOptions: Bool = true, hasDefaultModel: Bool = false,
+        streams: StreamHabits = StreamHabits(), hasDefaultModel: Bool = false,
         models: [String] = [], isClosed: Bool = false,
-        validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in }
+        validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in
+        }
     ) {
         self.name = name
         self.upstream = upstream
         self.kind = kind
-        self.terminator = terminator
-        self.takesStreamOptions = takesStreamOptions
+        self.streams = streams
         self.hasDefaultModel = hasDefaultModel
         self.models = models
         self.isClosed = isClosed
         self.validate = validate
+    }
+}
+
+/// What is particular about the streams of a target.
+package struct StreamHabits: Sendable {
+    /// How one says that it is whole.
+    package var terminator: OpenAIByteStream.Terminator
+    /// Whether the usage can be asked for.
+    package var takesOptions: Bool
+
+    package init(terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true) {
+        self.terminator = terminator
+        self.takesOptions = takesOptions
     }
 }
 

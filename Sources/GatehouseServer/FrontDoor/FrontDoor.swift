@@ -140,7 +140,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         reject(
             isURI
                 ? GatehouseError(.uriTooLong, "The request target is longer than \(services.limits.uri) bytes.")
-                : GatehouseError(.headerTooLarge, "The request's head is larger than \(services.limits.headers) bytes."))
+                : GatehouseError(.headerTooLarge, "The request's head is larger than \(services.limits.headers) bytes.")
+        )
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -317,10 +318,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             waiting.removeFirst()
             process(part, context)
         }
-        guard waiting.isEmpty else { return }
-        hasPassedOn = false
-        context.fireChannelReadComplete()
-        if readIsHeld {
+        if hasPassedOn {
+            hasPassedOn = false
+            context.fireChannelReadComplete()
+        }
+        if waiting.isEmpty, readIsHeld {
             readIsHeld = false
             context.read()
         }
@@ -337,8 +339,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case HTTPParserError.headerOverflow:
-            reject(GatehouseError(.headerTooLarge, "The request's head is larger than is taken."))
+        case HTTPParserError.headerOverflow: headTooLarge(isURI: wire?.firstLineIsTooLong ?? false)
         case is HTTPParserError, is NIOHTTPDecoderError:
             reject(GatehouseError(.badRequestFraming, "The request is not well-formed HTTP/1.1."))
         default: context.close(promise: nil)

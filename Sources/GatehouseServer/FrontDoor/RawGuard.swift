@@ -8,12 +8,19 @@ final class RawGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     private let maximumHead: Int
+    private let maximumLine: Int
     private let door: FrontDoor
     private var headBytes = 0
+    /// Bytes of the first line so far.
+    private var lineBytes = 0
     private var sawLineEnd = false
 
-    init(maximumHead: Int, door: FrontDoor) {
+    /// - Parameters:
+    ///   - maximumHead: Bytes of a head.
+    ///   - maximumLine: Bytes of its first line.
+    init(maximumHead: Int, maximumLine: Int, door: FrontDoor) {
         self.maximumHead = maximumHead
+        self.maximumLine = maximumLine
         self.door = door
     }
 
@@ -41,15 +48,23 @@ final class RawGuard: ChannelInboundHandler, RemovableChannelHandler {
         let bytes = unwrapInboundIn(data)
         if headBytes == 0 { door.headBegan() }
         headBytes += bytes.readableBytes
-        if !sawLineEnd { sawLineEnd = bytes.readableBytesView.contains(UInt8(ascii: "\n")) }
+        if !sawLineEnd {
+            let end = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "\n"))
+            lineBytes += end.map { $0 - bytes.readerIndex } ?? bytes.readableBytes
+            sawLineEnd = end != nil
+        }
         let before = door.requestCount
         context.fireChannelRead(data)
         if door.requestCount != before || !door.isAwaitingHead {
             headBytes = 0
+            lineBytes = 0
             sawLineEnd = false
         } else if headBytes > maximumHead {
             headBytes = 0
-            door.headTooLarge(isURI: !sawLineEnd)
+            door.headTooLarge(isURI: firstLineIsTooLong)
         }
     }
+
+    /// Whether it is the request target that makes the head too large.
+    var firstLineIsTooLong: Bool { lineBytes > maximumLine }
 }

@@ -38,7 +38,8 @@ struct RequestFields {
     /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key`.
     var token: Substring? {
         guard let authorization else { return apiKey.map { $0[...] } }
-        guard authorization.utf8.count > 7, authorization.utf8.prefix(7).elementsEqual("Bearer ".utf8, by: Self.sameLetter)
+        guard authorization.utf8.count > 7,
+            authorization.utf8.prefix(7).elementsEqual("Bearer ".utf8, by: Self.sameLetter)
         else { return nil }
         return authorization[authorization.utf8.index(authorization.startIndex, offsetBy: 7)...]
     }
@@ -110,7 +111,8 @@ enum RequestCheck {
         if name.utf8.first == UInt8(ascii: "[") {
             guard let close = name.firstIndex(of: "]") else { return false }
             let address = name[name.index(after: name.startIndex)..<close]
-            guard !address.isEmpty, address.utf8.allSatisfy({ isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
+            guard !address.isEmpty,
+                address.utf8.allSatisfy({ isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
             else { return false }
             name = name[name.index(after: close)...]
             guard name.isEmpty || name.hasPrefix(":") else { return false }

@@ -32,7 +32,8 @@ package struct GatehouseChannel: HTTPChannelHandler {
             let door = FrontDoor(services: services, loop: loop)
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             let limits = services.limits
-            let wire = RawGuard(maximumHead: limits.headers + limits.uri + 4096, door: door)
+            let wire = RawGuard(
+                maximumHead: limits.headers + limits.uri + 4096, maximumLine: limits.uri + 16, door: door)
             door.wire = wire
             try pipeline.addHandler(wire)
             var decoder = NIOHTTPDecoderLimitConfiguration()

@@ -61,7 +61,8 @@ struct RequestIDGenerator {
 
     init() {
         let random = UInt64.random(in: 0...UInt64.max)
-        prefix = "req_" + String(repeating: "0", count: 13 - min(13, String(random >> 12, radix: 32).utf8.count))
+        prefix =
+            "req_" + String(repeating: "0", count: 13 - min(13, String(random >> 12, radix: 32).utf8.count))
             + String(random >> 12, radix: 32)
     }
 
@@ -98,7 +99,8 @@ enum HTTPDate {
             months.indices.contains(Int(parts.tm_mon))
         else { return "Thu, 01 Jan 1970 00:00:00 GMT" }
         func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)]) \(1900 + parts.tm_year) "
+        return
+            "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)]) \(1900 + parts.tm_year) "
             + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
     }
 }

@@ -12,7 +12,8 @@ package final class EchoUpstream: Upstream {
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
         guard case .canonical(let canonical) = request.payload else {
-            return FailedAttempt(Failure(.protocol, detail: "echo takes canonical requests"), on: eventLoop, reply: reply)
+            return FailedAttempt(
+                Failure(.protocol, detail: "echo takes canonical requests"), on: eventLoop, reply: reply)
         }
         let run = EchoRun(canonical, eventLoop: eventLoop, reply: reply)
         run.schedule()

@@ -130,7 +130,8 @@ final class HTTPAttempt: UpstreamAttempt {
         guard phase != .over else { return }
         connection = nil
         // What was unreachable before the first byte broke off after it.
-        fail(phase == .receiving && failure.kind == .unreachable ? Failure(.truncated, detail: failure.detail) : failure)
+        fail(
+            phase == .receiving && failure.kind == .unreachable ? Failure(.truncated, detail: failure.detail) : failure)
     }
 
     private func fail(_ failure: Failure) {

@@ -83,7 +83,9 @@ package final class HTTPConnector: Sendable {
             guard let proxy = connector.proxy else { return try addHTTP(to: channel) }
             let tunnel = channel.eventLoop.makePromise(of: Void.self)
             var headers = HTTPHeaders([("host", "\(connector.origin.host):\(connector.origin.port)")])
-            if let authorization = proxy.authorization { headers.add(name: "proxy-authorization", value: authorization) }
+            if let authorization = proxy.authorization {
+                headers.add(name: "proxy-authorization", value: authorization)
+            }
             let encoder = HTTPRequestEncoder()
             let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
             let connect = NIOHTTP1ProxyConnectHandler(

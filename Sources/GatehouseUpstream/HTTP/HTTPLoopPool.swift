@@ -92,7 +92,9 @@ final class HTTPLoopPool {
 
     func ended(_ attempt: HTTPAttempt) {
         let place = attempt.place
-        guard attempts.indices.contains(place), attempts[place] === attempt, let last = attempts.popLast() else { return }
+        guard attempts.indices.contains(place), attempts[place] === attempt, let last = attempts.popLast() else {
+            return
+        }
         if last !== attempt {
             attempts[place] = last
             last.place = place

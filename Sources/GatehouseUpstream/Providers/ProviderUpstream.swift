@@ -60,7 +60,8 @@ package final class ProviderUpstream: Upstream {
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
-        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload else {
+        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload
+        else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
         let head = request.operation == .chatCompletions ? chatHead : completionsHead

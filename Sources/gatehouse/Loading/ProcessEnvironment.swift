@@ -1,3 +1,4 @@
+// Guarded by nobody changing the environment: `environ` is read once, at the start.
 @preconcurrency import Glibc
 
 /// The variables of this process.

@@ -1,4 +1,5 @@
 """The gateway under test: one process, its files, and what can be seen of it from outside."""
+import asyncio
 import json
 import os
 import pathlib
@@ -56,6 +57,7 @@ class Gateway:
         self.ended_by_test = False
         self.port = self._await_port()
         self.key = (self.data / "admin.key").read_text().strip()
+        assert asyncio.run(self.call("/health/live")).status == 200
         self.baseline = self.descriptors()
 
     def configure(self, config):
@@ -95,16 +97,24 @@ class Gateway:
         return f"http://127.0.0.1:{self.port}"
 
     def descriptors(self):
-        """Open files, sockets, pipes and process handles. Not counted is what is made once, at its own time: the event
-        loops' own, and the lock of the agents' runs."""
-        count, folder = 0, f"/proc/{self.process.pid}/fd"
+        """What is open: files, sockets, pipes, process handles. Not counted is what is made once, at its own time: the
+        event loops' own, and the lock of the agents' runs."""
+        found, folder = [], f"/proc/{self.process.pid}/fd"
         for number in os.listdir(folder):
             try:
                 target = os.readlink(f"{folder}/{number}")
             except OSError:
                 continue
-            count += not (target.startswith(LOOP_DESCRIPTORS) or target.endswith("/runs/.lock"))
-        return count
+            if not target.startswith(LOOP_DESCRIPTORS) and not target.endswith("/runs/.lock"):
+                found.append(target)
+        return sorted(found)
+
+    def await_baseline(self):
+        """Waits until no more is open than after the start."""
+        deadline = time.monotonic() + 15
+        while len(now := self.descriptors()) > len(self.baseline):
+            assert time.monotonic() < deadline, f"open after the start: {self.baseline}\nopen now: {now}"
+            time.sleep(0.02)
 
     def children(self):
         """Pids of the processes below the gateway, any depth."""
@@ -159,8 +169,7 @@ class Gateway:
                 return
             assert self.process.poll() is None, f"the gateway ended by itself: {self.process.returncode}\n{self.tail()}"
             eventually(lambda: not self.children(), what="no child process")
-            eventually(lambda: self.descriptors() <= self.baseline, 15,
-                       what=f"descriptors back to {self.baseline}, are {self.descriptors()}")
+            self.await_baseline()
             self.signal(signal.SIGTERM)
             assert self.wait() == 0, f"exit {self.process.returncode} after SIGTERM\n{self.tail()}"
         finally:

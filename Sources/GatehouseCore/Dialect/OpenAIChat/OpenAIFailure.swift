@@ -19,7 +19,8 @@ package enum OpenAIFailure {
             case 400..<500: facts.kind ?? .input
             default: .upstream
             }
-        return Failure(kind, detail: "status \(head.status) \(facts.words)", retryAfter: retryAfter, hint: facts.hint(kind))
+        return Failure(
+            kind, detail: "status \(head.status) \(facts.words)", retryAfter: retryAfter, hint: facts.hint(kind))
     }
 
     /// The failure of an error object inside a 200.
@@ -71,15 +72,17 @@ private struct Facts {
 
     /// A text that is an identifier, else nothing: free text could hold anything.
     private static func word(_ text: String) -> String {
-        let isWord = text.utf8.count <= 64 && text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "["),
-                UInt8(ascii: "]"):
-                true
-            default: false
+        let isWord =
+            text.utf8.count <= 64
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "["),
+                    UInt8(ascii: "]"):
+                    true
+                default: false
+                }
             }
-        }
         return isWord ? text : ""
     }
 

@@ -162,13 +162,15 @@ private struct Scan {
         .field(GatehouseError(.invalidValue, "The field \(param) \(rule).", param: param))
     }
 
-    private func modelName(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) throws(Problem) -> String {
+    private func modelName(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) throws(Problem) -> String
+    {
         var index = value.range.lowerBound
         guard value.kind == .string, let range = try? JSONScanner.skipString(bytes, &index) else {
             throw invalid("model", "must be a string")
         }
         let name = JSONScanner.string(bytes, range)
-        guard !name.isEmpty, name.utf8.count <= 256, name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
+        guard !name.isEmpty, name.utf8.count <= 256,
+            name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
         else { throw invalid("model", "must have 1 to 256 bytes and neither blanks nor control characters") }
         return name
     }
@@ -187,7 +189,8 @@ private struct Scan {
         _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>, _ name: String, _ bounds: ClosedRange<Int>
     ) throws(Problem) -> Int? {
         if value.kind == .null { return nil }
-        guard value.kind == .number, let number = JSONScanner.integer(bytes, value.range), bounds.contains(number) else {
+        guard value.kind == .number, let number = JSONScanner.integer(bytes, value.range), bounds.contains(number)
+        else {
             throw invalid(name, "must be a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
         }
         return number

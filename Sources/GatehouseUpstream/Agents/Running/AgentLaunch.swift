@@ -80,7 +80,8 @@ struct AgentLaunch: Sendable, Equatable {
         for name in cli.environmentNames + settings.environmentNames {
             if let value = host[name] { environment[name] = value }
         }
-        return environment
+        return
+            environment
             .merging(cli.environment) { _, fixed in fixed }
             .merging(settings.environment.mapValues { $0.reveal() }) { _, own in own }
     }
