@@ -1,28 +1,83 @@
-"""Agents played by Tests/Support/fakecli.py."""
-
+"""Fake agents: Tests/Support/scriptedcli.py under the names of the known CLIs, and what it noted of its runs."""
 import json
+import os
 import pathlib
-import sys
 
-FAKE = pathlib.Path(__file__).resolve().parents[2] / "Support/fakecli.py"
+from .gateway import eventually
 
-
-def agent(name, *arguments, kind="gemini", **more):
-    return {"name": name, "kind": kind, "command": [sys.executable, str(FAKE), *map(str, arguments)], **more}
+SCRIPTEDCLI = pathlib.Path(__file__).resolve().parents[2] / "Support/scriptedcli.py"
+KINDS = ["gemini", "claude", "codex", "copilot", "agy", "opencode", "qwen", "cursor-agent", "llm"]
 
 
-def said(response):
-    """The text of an answer or of a stream."""
-    if response.headers["content-type"].startswith("application/json"):
-        return response.json()["choices"][0]["message"]["content"]
-    assert response.events[-1] == "[DONE]"
-    chunks = [json.loads(event) for event in response.events[:-1]]
-    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks if chunk["choices"])
+class FakeAgents:
+    """A folder of executables, to be put on PATH or configured."""
+
+    def __init__(self, base):
+        self.base = pathlib.Path(base)
+        self.bin = self.base / "bin"
+        self.runs = self.base / "runs"
+        self.bin.mkdir(parents=True)
+        self.runs.mkdir()
+        self.count = 0
+        for name in [*KINDS, "mine"]:
+            (self.bin / name).symlink_to(SCRIPTEDCLI)
+
+    @property
+    def path(self):
+        return f"{self.bin}:/usr/local/bin:/usr/bin:/bin"
+
+    def configuration(self, kind, name=None, **more):
+        """An agent of the configuration; `custom` ones are plain text unless told otherwise."""
+        command = [str(self.bin / "mine")] if kind == "custom" else str(self.bin / kind)
+        return {"name": name or kind, "kind": kind, "command": command, **more}
+
+    def run(self, **todo):
+        """A new run: its mark, and the prompt that makes an agent do it."""
+        self.count += 1
+        mark = f"run-{self.count}"
+        return mark, "scripted: " + json.dumps({"mark": mark, **todo})
+
+    def gate(self):
+        """A named pipe to hold a run at; open it for writing to let it go on."""
+        self.count += 1
+        path = self.base / f"gate-{self.count}"
+        os.mkfifo(path)
+        return str(path)
+
+    def notes(self, mark, seconds=10):
+        """What a run noted, awaited."""
+        file = self.runs / f"{mark}.json"
+        eventually(file.exists, seconds, f"notes of {mark}")
+        return json.loads(file.read_text())
+
+    def has_run(self, mark):
+        return (self.runs / f"{mark}.json").exists()
 
 
-def gemini(*lines, **more):
-    return {"stdout_lines": [{"type": "init", "session_id": "s", "model": "m"}, *lines], **more}
+def alive(notes):
+    """The processes of a run that are still there. A pid that another process got since does not count."""
+    found = []
+    for pid, started in notes["pids"].items():
+        try:
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[19]) == started and fields[0] not in "ZX":
+            found.append(int(pid))
+    return found
 
 
-def text(content):
-    return {"type": "message", "role": "assistant", "content": content}
+def chunks(response):
+    """The JSON events of a stream, without `[DONE]`."""
+    return [json.loads(event) for event in response.events if event != "[DONE]"]
+
+
+def streamed_text(response):
+    """The text of a stream's deltas."""
+    return "".join(choice["delta"].get("content") or ""
+                   for chunk in chunks(response) for choice in chunk.get("choices", []))
+
+
+def finish_reasons(response):
+    return [choice["finish_reason"] for chunk in chunks(response) for choice in chunk.get("choices", [])
+            if choice.get("finish_reason")]
