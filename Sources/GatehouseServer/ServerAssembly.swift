@@ -53,7 +53,7 @@ package enum ServerAssembly {
         return Application(
             router: routes.router,
             server: HTTPServerBuilder { responder in
-                GatehouseChannel(responder: responder, services: frontDoor, group: group, tls: listener.tls)
+                GatehouseChannel(responder: responder, services: frontDoor, tls: listener.tls)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(listener.host, port: listener.port), serverName: nil, backlog: 1024),

@@ -41,7 +41,7 @@ struct Composition {
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
-            observer: observer)
+            observer: observer, group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
@@ -59,7 +59,15 @@ struct Composition {
                 renderMetrics: renderMetrics),
             group: group, logger: logger, onRunning: onRunning)
         let agents = AgentService(runner: runner, hasAgents: !configuration.agents.isEmpty, logger: logger)
-        let signals = SignalService(readiness: readiness, logger: logger) {
+        let drain = TimeAmount(configuration.server.drain)
+        let signals = SignalService(
+            readiness: readiness, logger: logger,
+            onDrain: {
+                group.any().scheduleTask(in: drain) {
+                    frontDoor.abortCalls(GatehouseError(.shuttingDown, "This gateway ends. Try again."))
+                }
+            }
+        ) {
             guard let fresh = await onReload() else { return }
             let old = snapshots.swap(snapshot(fresh, factory))
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
@@ -83,7 +91,8 @@ struct Composition {
     /// Runs services until a signal stops them: new connections end at once, streams may run on for `server.drain`.
     private func run(_ services: [any Service], signals: SignalService) async throws {
         var settings = ServiceGroupConfiguration(services: services, logger: logger)
-        settings.maximumGracefulShutdownDuration = configuration.server.drain
+        // Calls are ended at the end of the drain; whoever does not take that in is cut off a little later.
+        settings.maximumGracefulShutdownDuration = configuration.server.drain + .seconds(3)
         settings.maximumCancellationDuration = .seconds(10)
         let group = ServiceGroup(configuration: settings)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

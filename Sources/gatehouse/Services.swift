@@ -27,6 +27,8 @@ struct AgentService: Service {
 struct SignalService: Sendable {
     let readiness: Readiness
     let logger: Logger
+    /// Called when the drain begins.
+    let onDrain: @Sendable () -> Void
     let reload: @Sendable () async -> Void
 
     /// Listens until cancelled.
@@ -40,6 +42,7 @@ struct SignalService: Sendable {
                 guard stops == 1 else { _exit(128 + SIGTERM) }
                 logger.notice("Draining: no new connections, running streams go on. A second signal ends at once.")
                 readiness.leave()
+                onDrain()
                 await group.triggerGracefulShutdown()
             }
         }

@@ -1,5 +1,6 @@
+package import GatehouseCore
 package import GatehouseEngine
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// What all connections share.
@@ -39,12 +40,22 @@ package final class FrontDoorServices: Sendable {
     let limits: Limits
     let snapshots: SnapshotHolder
     let observer: any CallObserver
+    let loops: LoopContexts
     private let open = Atomic<Int>(0)
 
-    package init(limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver) {
+    package init(
+        limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver, group: any EventLoopGroup
+    ) {
         self.limits = limits
         self.snapshots = snapshots
         self.observer = observer
+        loops = LoopContexts(group)
+    }
+
+    /// Ends every call that runs with this error: as a response where none has begun, else as the last event of its
+    /// stream.
+    package func abortCalls(_ error: GatehouseError) {
+        loops.onEach { $0.abortCalls(error) }
     }
 
     /// Connections open now.

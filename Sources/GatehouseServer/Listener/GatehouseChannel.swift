@@ -13,22 +13,20 @@ package struct GatehouseChannel: HTTPChannelHandler {
 
     package let responder: Responder
     private let services: FrontDoorServices
-    private let loops: LoopContexts
     private let tls: NIOSSLContext?
 
     package init(
-        responder: @escaping Responder, services: FrontDoorServices, group: any EventLoopGroup, tls: NIOSSLContext?
+        responder: @escaping Responder, services: FrontDoorServices, tls: NIOSSLContext?
     ) {
         self.responder = responder
         self.services = services
-        self.loops = LoopContexts(group)
         self.tls = tls
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            guard let loop = loops[channel.eventLoop] else { throw ChannelError.unknownLocalAddress }
+            guard let loop = services.loops[channel.eventLoop] else { throw ChannelError.unknownLocalAddress }
             let door = FrontDoor(services: services, loop: loop)
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             let limits = services.limits
@@ -54,19 +52,4 @@ package struct GatehouseChannel: HTTPChannelHandler {
     package func handle(value: Value, logger: Logger) async {
         await handleHTTP(asyncChannel: value, logger: logger)
     }
-}
-
-/// One `LoopContext` for each event loop, made in advance.
-private struct LoopContexts: Sendable {
-    private let contexts: [ObjectIdentifier: NIOLoopBoundBox<LoopContext>]
-
-    init(_ group: any EventLoopGroup) {
-        var contexts: [ObjectIdentifier: NIOLoopBoundBox<LoopContext>] = [:]
-        for loop in group.makeIterator() {
-            contexts[ObjectIdentifier(loop)] = .makeBoxSendingValue(LoopContext(eventLoop: loop), eventLoop: loop)
-        }
-        self.contexts = contexts
-    }
-
-    subscript(loop: any EventLoop) -> LoopContext? { contexts[ObjectIdentifier(loop)]?.value }
 }

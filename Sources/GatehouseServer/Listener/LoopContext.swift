@@ -1,3 +1,5 @@
+import GatehouseCore
+import GatehouseEngine
 import Glibc
 import NIOCore
 
@@ -42,6 +44,10 @@ final class LoopContext {
 
     func remove(_ door: FrontDoor) {
         doors.removeValue(forKey: ObjectIdentifier(door))
+    }
+
+    func abortCalls(_ error: GatehouseError) {
+        for door in Array(doors.values) { door.driver?.abort(error) }
     }
 
     private func scheduleTick() {

@@ -9,6 +9,8 @@ enum LogSetup {
         let output: LogFile
         if let file = settings.file {
             let path = file.hasPrefix("/") ? file : "\(directory)/\(file)"
+            // A folder of our own below the data directory may be missing on a first start.
+            if let slash = path.lastIndex(of: "/"), !file.hasPrefix("/") { mkdir(String(path[..<slash]), 0o700) }
             do throws(LogFile.Problem) {
                 output = try LogFile(path: path, maxSize: settings.maxSize, keep: settings.keep)
             } catch {
