@@ -30,13 +30,15 @@ struct Composition {
         onRunning: @escaping @Sendable (Int) async -> Void,
         onReload: @escaping @Sendable () async -> GatehouseConfiguration?
     ) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.server.workers ?? System.coreCount)
+        let group = MultiThreadedEventLoopGroup(
+            numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
         let runner = AgentRunner(
             AgentRunnerConfiguration(
                 supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
                 runsDirectory: dataDirectory + "/runs", environment: environment))
         let factory = UpstreamFactory(
-            group: group, runner: runner, tls: try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? []),
+            group: group, runner: runner,
+            tls: try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? []),
             proxy: try HTTPProxy(environment: environment), version: version)
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(

@@ -12,7 +12,7 @@ package struct ServerConfiguration: Sendable, Equatable {
     package var allowPlaintext = false
     package var limits = Limits()
     package var timeouts = Timeouts()
-    /// Event loops; `nil` takes one for each core.
+    /// Event loops; `nil` takes one for every two cores: the rest is for the kernel's share, logs and agents.
     package var workers: Int?
     /// How long streams may run on after SIGTERM.
     package var drain: Duration = .seconds(600)

@@ -29,6 +29,10 @@ extension FrontDoor: CallDownstream {
     func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
         guard isChunked else { return append(bytes) }
+        // Room for the piece and its frame at once, instead of growing thrice.
+        if bytes.readableBytes < Self.largePiece {
+            output.reserveCapacity(output.readableBytes + bytes.readableBytes + 24)
+        }
         writeHexadecimal(bytes.readableBytes)
         append(bytes)
         output.writeStaticString("\r\n")
