@@ -7,7 +7,14 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
+
+/// A setting that only shows to be wrong when it is used.
+struct StartProblem: Error {
+    let setting: String
+    let message: String
+}
 
 /// The composition root: every part is made here, once, and handed to those that need it.
 struct Composition {
@@ -37,9 +44,7 @@ struct Composition {
                 supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
                 runsDirectory: dataDirectory + "/runs", environment: environment))
         let factory = UpstreamFactory(
-            group: group, runner: runner,
-            tls: try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? []),
-            proxy: try HTTPProxy(environment: environment), version: version)
+            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version)
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
@@ -54,7 +59,7 @@ struct Composition {
         let server = ServerAssembly.make(
             .init(
                 host: configuration.server.host, port: configuration.server.port,
-                tls: try configuration.server.tls.makeContext()),
+                tls: try serverTLS()),
             frontDoor: frontDoor,
             control: ControlServices(
                 readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
@@ -76,6 +81,31 @@ struct Composition {
         }
         try await run([agents, server], signals: signals)
         try await group.shutdownGracefully()
+    }
+
+    /// What providers are verified against: the system's roots, and those of `SSL_CERT_FILE`.
+    private func clientTLS() throws(StartProblem) -> NIOSSLContext {
+        do {
+            return try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? [])
+        } catch {
+            throw StartProblem(setting: "SSL_CERT_FILE", message: "the certificates cannot be read (\(error))")
+        }
+    }
+
+    private func serverTLS() throws(StartProblem) -> NIOSSLContext? {
+        do {
+            return try configuration.server.tls.makeContext()
+        } catch {
+            throw StartProblem(setting: "server.tls", message: "certificate and key cannot be used (\(error))")
+        }
+    }
+
+    private func proxy() throws(StartProblem) -> HTTPProxy? {
+        do {
+            return try HTTPProxy(environment: environment)
+        } catch {
+            throw StartProblem(setting: "HTTPS_PROXY", message: "must be http://[user:password@]host[:port]")
+        }
     }
 
     private func snapshot(_ configuration: GatehouseConfiguration, _ factory: UpstreamFactory) -> RoutingSnapshot {

@@ -93,20 +93,20 @@ package final class HTTPConnector: Sendable {
                 deadline: .now() + connector.timeout, promise: tunnel)
             try channel.pipeline.syncOperations.addHandlers([encoder, decoder, connect])
             let pipeline = channel.pipeline.syncOperations
-            tunnel.futureResult.assumeIsolated().whenComplete { result in
-                switch result {
-                case .failure(let error):
+            // The decoder takes part in writes too, and cannot leave while it is decoding: TLS must wait until it has.
+            let left = channel.eventLoop.makePromise(of: Void.self)
+            tunnel.futureResult.assumeIsolated().whenSuccess {
+                pipeline.removeHandler(encoder, promise: nil)
+                pipeline.removeHandler(decoder, promise: left)
+            }
+            tunnel.futureResult.cascadeFailure(to: left)
+            left.futureResult.assumeIsolated().whenComplete { result in
+                do {
+                    try result.get()
+                    try addHTTP(to: channel)
+                } catch {
                     ready.complete(.failure(Failure(.unreachable, detail: "proxy: \(error)")))
                     channel.close(promise: nil)
-                case .success:
-                    pipeline.removeHandler(decoder, promise: nil)
-                    pipeline.removeHandler(encoder, promise: nil)
-                    do {
-                        try addHTTP(to: channel)
-                    } catch {
-                        ready.complete(.failure(FailureOfError.classify(error)))
-                        channel.close(promise: nil)
-                    }
                 }
             }
         }

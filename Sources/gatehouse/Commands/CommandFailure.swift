@@ -15,6 +15,9 @@ enum CommandFailure {
         } catch let problems as ConfigurationProblems {
             for problem in problems.list { CommandOutput.complain(problem.description) }
             throw configuration
+        } catch let problem as StartProblem {
+            CommandOutput.complain("\(problem.setting): \(problem.message)")
+            throw configuration
         } catch let error as StoreError {
             CommandOutput.complain(error.description)
             throw error.code == .unsafe ? configuration : io
