@@ -25,6 +25,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var body = ByteBuffer()
     }
 
+    /// How far a request that Hummingbird answers has come. Its response may end before it.
+    struct Passing {
+        var requestEnded = false
+        var responseEnded = false
+    }
+
     /// How the response of a call must be framed.
     struct Calling {
         let keepAlive: Bool
@@ -39,7 +45,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         /// A data-plane call runs.
         case calling(Calling)
         /// Hummingbird answers.
-        case passing(requestEnded: Bool)
+        case passing(Passing)
         /// An error went out before the request had ended; the rest is thrown away until the connection closes.
         case closing
     }
@@ -155,8 +161,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func mustWait(_ part: HTTPServerRequestPart) -> Bool {
         switch state {
-        case .calling, .passing(requestEnded: true): true
-        case .idle, .arriving, .passing, .closing: false
+        case .calling: true
+        case .passing(let passing): passing.requestEnded
+        case .idle, .arriving, .closing: false
         }
     }
 
@@ -166,9 +173,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case (.idle, .head(let head)): received(head, context)
         case (.arriving, .body(let bytes)): received(bytes)
         case (.arriving, .end): begin(context)
-        case (.passing, .end):
-            state = .passing(requestEnded: true)
+        case (.passing(var passing), .end):
+            passing.requestEnded = true
+            state = .passing(passing)
             passOn(part, context)
+            if passing.responseEnded { responseEnded(keepAlive: true) }
         case (.passing, _): passOn(part, context)
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
@@ -189,7 +198,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             let fields = RequestFields(head.headers)
             let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             guard let operation = DataPlaneRoutes.operation(path) else {
-                state = .passing(requestEnded: false)
+                state = .passing(Passing())
                 return passOn(.head(head), context)
             }
             try receive(head, fields, operation, context)
@@ -283,12 +292,14 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Responses out
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .passing = state, case .end = unwrapOutboundIn(data) else {
+        guard case .passing(var passing) = state, case .end = unwrapOutboundIn(data) else {
             return context.write(data, promise: promise)
         }
         context.write(data, promise: promise)
         context.flush()
-        responseEnded(keepAlive: true)
+        passing.responseEnded = true
+        state = .passing(passing)
+        if passing.requestEnded { responseEnded(keepAlive: true) }
     }
 
     /// The response of the present request is out: goes on with the next, or closes.
@@ -298,10 +309,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         if !keepAlive {
             state = .closing
             return context.close(promise: nil)
-        }
-        if case .passing(requestEnded: false) = state {
-            // Hummingbird reads on to the request's end by itself.
-            return
         }
         state = .idle
         phaseTick = loop.tick
@@ -360,7 +367,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case .idle where elapsed > limits.idleSeconds, .closing where elapsed > 1: context?.close(promise: nil)
         case .arriving where elapsed > limits.bodySeconds:
             reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
-        case .passing(requestEnded: false) where elapsed > limits.bodySeconds: context?.close(promise: nil)
+        case .passing(let passing) where !passing.requestEnded && elapsed > limits.bodySeconds:
+            context?.close(promise: nil)
         default: break
         }
     }

@@ -147,7 +147,11 @@ class Gateway:
 
     def log_lines(self, path=None):
         lines = []
-        for line in (path or self.log_file).read_text(errors="replace").splitlines():
+        try:
+            text = (path or self.log_file).read_text(errors="replace")
+        except FileNotFoundError:
+            return lines  # Just being turned over: the new file is not there yet.
+        for line in text.splitlines():
             try:
                 lines.append(json.loads(line))
             except ValueError:
