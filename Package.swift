@@ -119,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "GatehouseUpstreamTests",
             dependencies: [
-                "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix,
+                "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix, nioHTTP1,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

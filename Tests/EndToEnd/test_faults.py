@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from harness.gateway import eventually
 from harness.wire import crowd
 
 BODY = (
@@ -249,10 +250,13 @@ def test_an_event_of_endless_size_is_refused(gateway, faultd):
 
 def test_a_stale_connection_is_not_an_error(gateway, faultd):
     """A provider may close a resting connection at any moment; the next call takes a fresh one."""
+    faultd.drop()
     for _ in range(40):
         assert chat(gateway, "fault/whole~after@0").status == 200
+        eventually(lambda: faultd.open() == 0, what="the provider's goodbye")
     assert chat(gateway, "fault/whole").status == 200
     faultd.drop()
+    eventually(lambda: faultd.open() == 0, what="the provider's goodbye")
     assert chat(gateway, "fault/whole").status == 200
 
 

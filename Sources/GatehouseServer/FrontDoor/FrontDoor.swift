@@ -265,6 +265,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
                 snapshot: request.snapshot, body: request.body, start: request.start),
             on: context.eventLoop, downstream: self, observer: services.observer)
         self.driver = driver
+        // What is left of the response before may still fill the connection.
+        if !context.channel.isWritable { driver.downstreamWritable(false) }
         driver.start(now: loop.now())
     }
 

@@ -34,7 +34,7 @@ struct EnvelopeMiddleware: RouterMiddleware {
         switch error.status.code {
         case 404 where allowed(request) != nil:
             GatehouseError(.methodNotAllowed, "This route does not take \(request.method.rawValue).")
-        case 404: GatehouseError(.notFound, "There is no such route. docs/contract lists them.")
+        case 404: GatehouseError(.notFound, "There is no such route. The README lists those there are.")
         case 413: GatehouseError(.bodyTooLarge, "The body is too large.")
         case 400..<500: GatehouseError(.badRequestFraming, "The request cannot be read.")
         default: GatehouseError(.internalError, "This gateway failed. Its log says why.")

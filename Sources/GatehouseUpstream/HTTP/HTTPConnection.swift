@@ -21,6 +21,7 @@ final class HTTPConnection: ChannelInboundHandler {
 
     /// How much of an unwanted rest is read before closing is cheaper.
     private static let maximumDrain = 64 << 10
+    private static let drainTime = TimeAmount.seconds(2)
     private static let smallRequest = 32 << 10
     private static let anyPost = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
 
@@ -31,6 +32,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var ready: ConnectionWaiter?
     private var requestWritten = false
     private var keepAlive = true
+    private var isReading = true
     private let usesTLS: Bool
     private var problem: Failure?
     /// Where it stands among the pool's connections.
@@ -76,7 +78,8 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func setReading(_ reading: Bool) {
-        guard let channel = context?.channel else { return }
+        guard let channel = context?.channel, isReading != reading else { return }
+        isReading = reading
         try? channel.syncOptions?.setOption(.autoRead, value: reading)
         if reading { channel.read() }
     }
@@ -87,6 +90,10 @@ final class HTTPConnection: ChannelInboundHandler {
         attempt = nil
         setReading(true)
         state = .draining(bytesLeft: Self.maximumDrain)
+        // A provider that never ends what it has ended is not waited for.
+        pool.eventLoop.assumeIsolated().scheduleTask(in: Self.drainTime) { [weak self] in
+            if case .draining = self?.state { self?.close() }
+        }
     }
 
     /// Closes at once.
@@ -158,6 +165,8 @@ final class HTTPConnection: ChannelInboundHandler {
         // A server that answers before it has read the request leaves the connection in an unknown state.
         let reusable = keepAlive && requestWritten && context.channel.isActive
         state = reusable ? .idle : .closed
+        // Whoever had it last may have stopped reading; the next answer, and the peer's goodbye, must be heard.
+        setReading(true)
         listener?.connectionReceivedEnd()
         if reusable, case .idle = state, attempt == nil {
             pool.release(self)
