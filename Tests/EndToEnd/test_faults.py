@@ -253,10 +253,10 @@ def test_a_stale_connection_is_not_an_error(gateway, faultd):
     faultd.drop()
     for _ in range(40):
         assert chat(gateway, "fault/whole~after@0").status == 200
-        eventually(lambda: faultd.open() == 0, what="the provider's goodbye")
+        eventually(lambda: faultd.open()["open"] == 0, what="the provider's goodbye")
     assert chat(gateway, "fault/whole").status == 200
     faultd.drop()
-    eventually(lambda: faultd.open() == 0, what="the provider's goodbye")
+    eventually(lambda: faultd.open()["open"] == 0, what="the provider's goodbye")
     assert chat(gateway, "fault/whole").status == 200
 
 

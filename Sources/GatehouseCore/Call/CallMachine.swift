@@ -161,10 +161,11 @@ package struct CallMachine: Sendable {
         case .streaming: return relay(bytes)
         case .buffering(var body):
             state = .over
-            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
-            guard body.readableBytes <= Self.maximumResponse else {
+            // Looked at before it is added: growing a buffer beyond the limit would cost twice the limit.
+            guard body.readableBytes + bytes.readableBytes <= Self.maximumResponse else {
                 return end(.init(.outputTooLarge, detail: "response over \(Self.maximumResponse) bytes"))
             }
+            if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
             state = .buffering(body)
             return .wait
         case .bufferingError(let head, var body):
