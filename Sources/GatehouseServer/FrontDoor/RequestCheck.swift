@@ -47,20 +47,6 @@ struct RequestFields {
     private static func sameLetter(_ one: UInt8, _ other: UInt8) -> Bool { one | 0x20 == other | 0x20 }
 }
 
-extension String {
-    /// Whether this is the header of the given lower-case name.
-    fileprivate func isHeader(_ name: StaticString) -> Bool {
-        guard utf8.count == name.utf8CodeUnitCount else { return false }
-        var offset = 0
-        for byte in utf8 {
-            let lower = byte &- 65 < 26 ? byte | 0x20 : byte
-            if lower != name.utf8Start[offset] { return false }
-            offset += 1
-        }
-        return true
-    }
-}
-
 /// What must hold of a request's head before anything else looks at it.
 enum RequestCheck {
     /// The path that everything behind the front door routes and authorises by.

@@ -5,7 +5,7 @@ import NIOHTTP1
 /// One request to a provider and the response to it. Confined to its event loop.
 final class HTTPAttempt: UpstreamAttempt {
     private enum Phase {
-        case connecting, waiting, receiving, draining, over
+        case connecting, waiting, receiving, over
     }
 
     /// Where it stands among the pool's attempts.
@@ -44,9 +44,6 @@ final class HTTPAttempt: UpstreamAttempt {
     func finish() {
         switch phase {
         case .receiving:
-            reply = nil
-            phase = .draining
-            lastTick = pool.tick
             connection?.drain()
             connection = nil
             over()
@@ -78,7 +75,7 @@ final class HTTPAttempt: UpstreamAttempt {
         case .connecting: break  // The connector has its own deadline.
         case .waiting: if isPast(timeouts.firstByte, since: lastTick, tick) { return timedOut(.firstByte) }
         case .receiving: if isReading, isPast(timeouts.idle, since: lastTick, tick) { return timedOut(.idle) }
-        case .draining, .over: return
+        case .over: return
         }
         if isPast(timeouts.total, since: startTick, tick) { timedOut(.total) }
     }
@@ -166,19 +163,5 @@ extension UpstreamHead {
     private static func bareType(_ value: String) -> String {
         if value == "application/json" || value == "text/event-stream" { return value }
         return value.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
-    }
-}
-
-extension String {
-    /// Whether this is the header of the given lower-case name.
-    func isHeader(_ name: StaticString) -> Bool {
-        guard utf8.count == name.utf8CodeUnitCount else { return false }
-        var offset = 0
-        for byte in utf8 {
-            let lower = byte &- 65 < 26 ? byte | 0x20 : byte
-            if lower != name.utf8Start[offset] { return false }
-            offset += 1
-        }
-        return true
     }
 }

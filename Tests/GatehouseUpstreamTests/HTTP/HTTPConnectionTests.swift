@@ -20,13 +20,8 @@ import Testing
         func failed(_ failure: Failure) {}
     }
 
-    /// The last value of `autoRead` that was set; `nil` when it never was.
-    private func autoRead(_ channel: EmbeddedChannel) -> Bool? {
-        channel.options.last { $0.0 is ChannelOptions.Types.AutoReadOption }.flatMap { $0.1 as? Bool }
-    }
-
-    /// A connection that was left unread would never hear its next answer.
-    @Test func aConnectionGoesBackReading() throws {
+    /// A connection that stands, its channel and its pool.
+    private func connected() throws -> (EmbeddedChannel, HTTPLoopPool, HTTPConnection) {
         let channel = EmbeddedChannel()
         let origin = try #require(HTTPOrigin("http://localhost"))
         let connector = HTTPConnector(origin: origin, tls: nil, proxy: nil, timeout: .seconds(1))
@@ -38,7 +33,17 @@ import Testing
             HTTPConnection(pool: pool, usesTLS: false, ready: waiter),
         ])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        let connection = try #require(ready)
+        return (channel, pool, try #require(ready))
+    }
+
+    /// The last value of `autoRead` that was set; `nil` when it never was.
+    private func autoRead(_ channel: EmbeddedChannel) -> Bool? {
+        channel.options.last { $0.0 is ChannelOptions.Types.AutoReadOption }.flatMap { $0.1 as? Bool }
+    }
+
+    /// A connection that was left unread would never hear its next answer.
+    @Test func aConnectionGoesBackReading() throws {
+        let (channel, pool, connection) = try connected()
         pool.release(connection)
         let listener = SlowListener()
         let attempt = HTTPAttempt(
@@ -56,18 +61,8 @@ import Testing
 
     /// A provider that has sent its terminator and does not end the response must not keep the connection for ever.
     @Test func anEndlessRestIsNotWaitedFor() throws {
-        let channel = EmbeddedChannel()
-        let origin = try #require(HTTPOrigin("http://localhost"))
-        let connector = HTTPConnector(origin: origin, tls: nil, proxy: nil, timeout: .seconds(1))
-        let pool = HTTPLoopPool(eventLoop: channel.eventLoop, connector: connector)
-        var ready: HTTPConnection?
-        let waiter = ConnectionWaiter { ready = try? $0.get() }
-        try channel.pipeline.syncOperations.addHandlers([
-            PreparedRequestEncoder(), ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)),
-            HTTPConnection(pool: pool, usesTLS: false, ready: waiter),
-        ])
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        try pool.release(#require(ready))
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
         let listener = SlowListener()
         let attempt = HTTPAttempt(
             pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),

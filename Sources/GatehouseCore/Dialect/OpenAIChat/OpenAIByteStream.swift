@@ -136,17 +136,16 @@ package struct OpenAIByteStream: Sendable {
         guard hideUsage, let member = chunk.usageMember else { return }
         if chunk.usage != nil {
             // Only the event that exists for the usage alone is ours to hide.
-            if chunk.choices == 0 { cut(frame.range, replacement: nil, &pieces) }
+            if chunk.choices == 0 { cut(frame.range, &pieces) }
         } else if let base {
-            cut(base + member.lowerBound..<base + member.upperBound, replacement: nil, &pieces)
+            cut(base + member.lowerBound..<base + member.upperBound, &pieces)
         }
     }
 
     /// Passes on what comes before `range` (from the first untaken byte) and drops the range itself.
-    private mutating func cut(_ range: Range<Int>, replacement: ByteBuffer?, _ pieces: inout Pieces) {
+    private mutating func cut(_ range: Range<Int>, _ pieces: inout Pieces) {
         pieces.add(parser.take(upTo: range.lowerBound))
         _ = parser.take(upTo: range.count)
-        if let replacement { pieces.add(replacement) }
     }
 
     private static func isDone(_ data: Span<UInt8>) -> Bool {
