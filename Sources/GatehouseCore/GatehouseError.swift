@@ -36,6 +36,7 @@ extension GatehouseError {
         case invalidValue = "invalid_value"
         case invalidArgument = "invalid_argument"
         case unknownParameter = "unknown_parameter"
+        case unsupportedParameter = "unsupported_parameter"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         // Who is calling
@@ -86,7 +87,7 @@ extension GatehouseError.Code {
     package var status: Int {
         switch self {
         case .badRequestFraming, .badHost, .invalidJSON, .jsonTooDeep, .missingField, .invalidValue, .invalidArgument,
-            .unknownParameter, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
+            .unknownParameter, .unsupportedParameter, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
             400
         case .invalidAPIKey: 401
         case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403

@@ -159,7 +159,7 @@ import Testing
 
     @Test func eventsBecomeAWholeAnswer() throws {
         var machine = machine(stream: false, lane: .events, kind: .agent)
-        #expect(machine.received(event: .started(model: nil, session: "s")) == .wait)
+        #expect(machine.received(event: .started(AnswerStart(session: "s"))) == .wait)
         #expect(machine.received(event: .textDelta("a\"")) == .wait)
         #expect(machine.received(event: .toolCallDelta(index: 0, id: "c", name: "f", arguments: "{}")) == .wait)
         let action = machine.received(event: .finished(Finish(.toolCalls, usage: Usage(input: 1, output: 2))))
@@ -173,7 +173,7 @@ import Testing
 
     @Test func eventsBecomeAStream() {
         var machine = machine(stream: true, lane: .events, kind: .agent)
-        #expect(machine.received(event: .started(model: nil, session: nil)) == .wait)
+        #expect(machine.received(event: .started(AnswerStart())) == .wait)
         guard case .begin(.many(let pieces)) = machine.received(event: .textDelta("hi")) else {
             return #expect(Bool(false), "no begin")
         }
@@ -186,7 +186,7 @@ import Testing
 
     @Test func anAgentThatIsLoggedOutHasAStatus() {
         var machine = machine(stream: true, lane: .events, kind: .agent)
-        _ = machine.received(event: .started(model: nil, session: nil))
+        _ = machine.received(event: .started(AnswerStart()))
         #expect(code(machine.failed(Failure(.auth))) == .agentNotAuthenticated)
     }
 

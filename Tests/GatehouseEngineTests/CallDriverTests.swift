@@ -121,7 +121,7 @@ import Testing
             return
         }
         #expect(request.messages == [Message(role: .user, parts: [.text("hi")])] && request.model.isEmpty)
-        driver.received(event: .started(model: "m", session: "s"))
+        driver.received(event: .started(AnswerStart(model: "m", session: "s")))
         driver.received(event: .textDelta("hello"))
         driver.received(event: .finished(Finish(.stop, cost: Cost(unit: "usd", amount: "0.01"))))
         #expect(scene.downstream.head?.status == 200 && scene.downstream.body.contains(#""content":"hello""#))

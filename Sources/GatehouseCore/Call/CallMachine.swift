@@ -89,36 +89,32 @@ package struct CallMachine: Sendable {
     }
 
     package let plan: Plan
-    package private(set) var usage: Usage?
+    /// As far as the upstream has told it.
+    package var usage: Usage? { toldUsage ?? byteStream?.usage }
+    private var toldUsage: Usage?
     package private(set) var cost: Cost?
     package private(set) var finishReason: FinishReason?
     package private(set) var outcome: Outcome?
     /// The head of the response went out: no way back.
     package private(set) var isCommitted = false
     private var state = State.waiting
-    private var lane: Lane
-
-    /// What the relayed answer is made with; each lane pays for itself only.
-    private enum Lane {
-        case bytes(OpenAIByteStream)
-        case streamOfEvents(OpenAIStreamEncoder)
-        case answerOfEvents(OpenAIAnswer)
-    }
+    /// What the answer is made with: one of the three. Optionals, not an enum, because they are changed in place: an
+    /// enum's payload would be copied out and back for every chunk.
+    private var byteStream: OpenAIByteStream?
+    private var streamEncoder: OpenAIStreamEncoder?
+    private var answer: OpenAIAnswer?
 
     package init(_ plan: Plan) {
         self.plan = plan
-        lane =
-            switch (plan.lane, plan.stream) {
-            case (.openAIBytes, _):
-                .bytes(OpenAIByteStream(hideUsage: !plan.wantsUsage, terminator: plan.terminator))
-            case (.events, true):
-                .streamOfEvents(
-                    OpenAIStreamEncoder(
-                        id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created,
-                        operation: plan.operation,
-                        wantsUsage: plan.wantsUsage))
-            case (.events, false): .answerOfEvents(OpenAIAnswer(operation: plan.operation))
-            }
+        switch (plan.lane, plan.stream) {
+        case (.openAIBytes, _):
+            byteStream = OpenAIByteStream(hideUsage: !plan.wantsUsage, terminator: plan.terminator)
+        case (.events, true):
+            streamEncoder = OpenAIStreamEncoder(
+                id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created,
+                operation: plan.operation, wantsUsage: plan.wantsUsage)
+        case (.events, false): answer = OpenAIAnswer(operation: plan.operation)
+        }
     }
 
     package var isOver: Bool { outcome != nil }
@@ -195,23 +191,15 @@ package struct CallMachine: Sendable {
     }
 
     private mutating func relay(_ bytes: ByteBuffer) -> Action {
-        guard case .bytes(var stream) = lane else { return unexpected("bytes from a source of events") }
-        // Put back below: a second reference would make every change a copy.
-        lane = .answerOfEvents(OpenAIAnswer(operation: plan.operation))
-        let output = stream.receive(bytes)
-        let isDone = stream.isDone
-        usage = stream.usage
-        lane = .bytes(stream)
+        guard let output = byteStream?.receive(bytes) else { return unexpected("bytes from a source of events") }
         if let failure = output.failure { return end(failure, after: output.pieces) }
-        return isDone ? finish(output.pieces) : relay(output.pieces)
+        return byteStream?.isDone == true ? finish(output.pieces) : relay(output.pieces)
     }
 
     private mutating func endOfStream() -> Action {
-        guard case .bytes(var stream) = lane else {
+        guard let output = byteStream?.end() else {
             return end(.init(.truncated, detail: "end without a last event"))
         }
-        let output = stream.end()
-        usage = stream.usage
         if let failure = output.failure { return end(failure, after: output.pieces) }
         return finish(output.pieces)
     }
@@ -230,7 +218,7 @@ package struct CallMachine: Sendable {
         }
         guard !plan.stream else { return end(.init(.protocol, detail: "a whole response to a stream")) }
         guard let choices = chunk.choices, choices > 0 else { return end(.init(.empty, detail: "no choices")) }
-        usage = chunk.usage
+        toldUsage = chunk.usage
         settle(.completed)
         return .respond(body)
     }
@@ -241,22 +229,18 @@ package struct CallMachine: Sendable {
         guard !isOver else { return .wait }
         state = .streaming
         if case .finished(let finish) = event {
-            usage = finish.usage
+            toldUsage = finish.usage
             cost = finish.cost
             finishReason = finish.reason
         }
-        switch lane {
-        case .bytes: return unexpected("event from a source of bytes")
-        case .answerOfEvents(var answer):
-            answer.add(event)
-            lane = .answerOfEvents(answer)
-            return gather(event, answer)
-        case .streamOfEvents(var encoder):
+        if streamEncoder != nil {
             var buffer = ByteBuffer()
-            encoder.encode(event, to: &buffer)
-            lane = .streamOfEvents(encoder)
+            streamEncoder?.encode(event, to: &buffer)
             return relay(event, buffer)
         }
+        guard answer != nil else { return unexpected("event from a source of bytes") }
+        answer?.add(event)
+        return gather(event)
     }
 
     private mutating func relay(_ event: CanonicalEvent, _ buffer: ByteBuffer) -> Action {
@@ -277,8 +261,8 @@ package struct CallMachine: Sendable {
         return .wait
     }
 
-    private mutating func gather(_ event: CanonicalEvent, _ answer: OpenAIAnswer) -> Action {
-        guard answer.size <= Self.maximumResponse else { return end(.init(.outputTooLarge)) }
+    private mutating func gather(_ event: CanonicalEvent) -> Action {
+        guard let answer, answer.size <= Self.maximumResponse else { return end(.init(.outputTooLarge)) }
         guard case .finished(let finish) = event else { return .wait }
         settle(.completed)
         return .respond(

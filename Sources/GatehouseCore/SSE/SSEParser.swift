@@ -33,7 +33,9 @@ package struct SSEParser: Sendable {
     private var lineStart = 0
     /// Up to where the line being read was searched.
     private var searched = 0
-    private var data: [Range<Int>] = []
+    /// The first `data` line of the frame being read. Nearly always the only one: no array is needed for it.
+    private var data: Range<Int>?
+    private var moreData: [Range<Int>] = []
     /// A CR ended the last line; an LF right behind it belongs to it.
     private var skipLineFeed = false
 
@@ -67,7 +69,7 @@ package struct SSEParser: Sendable {
             if line.isEmpty {
                 return closeFrame()
             }
-            if let value = dataValue(line) { data.append(value) }
+            if let value = dataValue(line) { addData(value) }
         }
         guard unfinishedBytes <= maximumFrame else {
             throw Failure(.protocol, detail: "event larger than \(maximumFrame) bytes")
@@ -79,7 +81,7 @@ package struct SSEParser: Sendable {
     package mutating func last() -> SSEFrame? {
         guard unfinishedBytes > 0 else { return nil }
         if lineStart < pending.readableBytes, let value = dataValue(lineStart..<pending.readableBytes) {
-            data.append(value)
+            addData(value)
         }
         lineStart = pending.readableBytes
         searched = lineStart
@@ -102,28 +104,34 @@ package struct SSEParser: Sendable {
         frameStart -= taken
         lineStart -= taken
         searched -= taken
-        for index in data.indices { data[index] = data[index].lowerBound - taken..<data[index].upperBound - taken }
+        data = data.map { $0.lowerBound - taken..<$0.upperBound - taken }
+        for index in moreData.indices {
+            moreData[index] = moreData[index].lowerBound - taken..<moreData[index].upperBound - taken
+        }
         if pending.readableBytes == 0 { pending = ByteBuffer() }
         return slice
     }
 
     private mutating func closeFrame() -> SSEFrame {
-        let payload: SSEFrame.Payload
-        switch data.count {
-        case 0: payload = .none
-        case 1: payload = .line(data[0])
-        default: payload = .joined(joinedData())
+        var payload = SSEFrame.Payload.none
+        if let first = data {
+            payload = moreData.isEmpty ? .line(first) : .joined(joined(first))
+            data = nil
+            moreData = []
         }
-        data.removeAll(keepingCapacity: true)
         let frame = SSEFrame(range: frameStart..<lineStart, payload: payload)
         frameStart = lineStart
         return frame
     }
 
-    private func joinedData() -> ByteBuffer {
-        var joined = ByteBuffer()
-        for (number, range) in data.enumerated() {
-            if number > 0 { joined.writeInteger(UInt8(ascii: "\n")) }
+    private mutating func addData(_ value: Range<Int>) {
+        if data == nil { data = value } else { moreData.append(value) }
+    }
+
+    private func joined(_ first: Range<Int>) -> ByteBuffer {
+        var joined = pending.getSlice(at: pending.readerIndex + first.lowerBound, length: first.count) ?? ByteBuffer()
+        for range in moreData {
+            joined.writeInteger(UInt8(ascii: "\n"))
             if let part = pending.getSlice(at: pending.readerIndex + range.lowerBound, length: range.count) {
                 joined.writeImmutableBuffer(part)
             }
@@ -133,30 +141,30 @@ package struct SSEParser: Sendable {
 
     /// The end of the line at `lineStart`: where its content ends and where the next line begins.
     private mutating func lineEnd() -> (content: Int, next: Int)? {
-        let buffer = pending
-        let bytes = buffer.readableBytesUInt8Span
-        if skipLineFeed, lineStart < bytes.count {
+        if skipLineFeed, lineStart < pending.readableBytes {
             skipLineFeed = false
-            if bytes[lineStart] == UInt8(ascii: "\n") {
+            if byte(lineStart) == UInt8(ascii: "\n") {
                 // A line feed that came after the carriage return of a line already closed.
                 if frameStart == lineStart { frameStart += 1 }
                 lineStart += 1
                 searched = max(searched, lineStart)
             }
         }
-        var index = searched
-        while index < bytes.count {
-            index = LineSearch.firstBreak(in: bytes, from: index)
-            guard index < bytes.count else { break }
-            if bytes[index] == UInt8(ascii: "\n") { return (index, index + 1) }
-            if index + 1 < bytes.count {
-                return (index, bytes[index + 1] == UInt8(ascii: "\n") ? index + 2 : index + 1)
-            }
-            skipLineFeed = true
-            return (index, index + 1)
+        let end = LineSearch.firstBreak(in: pending.readableBytesUInt8Span, from: searched)
+        guard end < pending.readableBytes else {
+            searched = end
+            return nil
         }
-        searched = bytes.count
-        return nil
+        if byte(end) == UInt8(ascii: "\n") { return (end, end + 1) }
+        if end + 1 < pending.readableBytes {
+            return (end, byte(end + 1) == UInt8(ascii: "\n") ? end + 2 : end + 1)
+        }
+        skipLineFeed = true
+        return (end, end + 1)
+    }
+
+    private func byte(_ offset: Int) -> UInt8 {
+        pending.readableBytesUInt8Span[offset]
     }
 
     /// Where the value of a `data` line lies; `nil` for any other line.

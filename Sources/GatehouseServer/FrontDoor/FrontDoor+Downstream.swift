@@ -39,8 +39,12 @@ extension FrontDoor: CallDownstream {
     }
 
     func flush() {
-        handOver()
-        wire?.flush()
+        guard output.readableBytes > 0 else {
+            wire?.flush()
+            return
+        }
+        wire?.writeAndFlush(output)
+        emptyOutput()
     }
 
     func endStream() {
@@ -71,7 +75,13 @@ extension FrontDoor: CallDownstream {
     private func handOver() {
         guard output.readableBytes > 0 else { return }
         wire?.write(output)
-        output = ByteBuffer()
+        emptyOutput()
+    }
+
+    /// Makes room for what comes next: in the same storage when the channel is done with it, which it is once the socket
+    /// took it all.
+    private func emptyOutput() {
+        if output.capacity <= Self.largePiece { output.clear() } else { output = ByteBuffer() }
     }
 
     private func writeHead(_ head: CallResponseHead, type: StaticString) {

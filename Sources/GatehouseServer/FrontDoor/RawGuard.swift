@@ -39,6 +39,10 @@ final class RawGuard: ChannelInboundHandler, RemovableChannelHandler {
         context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
+    func writeAndFlush(_ bytes: ByteBuffer) {
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
     func flush() {
         context?.flush()
     }

@@ -86,11 +86,3 @@ extension JSONValue {
         return text
     }
 }
-
-extension Int {
-    /// The sum, capped at `Int.max`.
-    func capped(adding other: Int) -> Int {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
-    }
-}

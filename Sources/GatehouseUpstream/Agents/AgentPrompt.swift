@@ -21,7 +21,7 @@ package enum AgentPrompt {
 
     /// What in a request an agent cannot take, in words for the caller; `nil` when it can be rendered.
     package static func problem(_ request: CanonicalRequest) -> GatehouseError? {
-        if !request.toolNames.isEmpty {
+        if !request.tools.isEmpty {
             return GatehouseError(
                 .agentInputRejected,
                 "Agents bring their own tools and cannot call the caller's functions. Leave out the tools.",
@@ -42,19 +42,24 @@ package enum AgentPrompt {
     }
 
     private static func unsupported(_ part: Part) -> String? {
-        switch part {
-        case .text: nil
+        switch part.content {
+        case .text, .refusal, .thinking: nil
         case .image: "an image"
+        case .audio: "a sound"
+        case .video: "a film"
+        case .document: "a document"
         case .toolCall: "a function call"
         case .toolResult: "the result of a function"
-        case .unsupported(let kind): "a part of type \"\(kind.prefix(40))\""
+        case .native(_, let kind, _): "a part of type \"\(kind.prefix(40))\""
         }
     }
 
     private static func text(of message: Message) -> String {
         message.parts.compactMap { part in
-            guard case .text(let text) = part else { return nil }
-            return text
+            switch part.content {
+            case .text(let text), .refusal(let text): text
+            default: nil
+            }
         }.joined(separator: "\n")
     }
 

@@ -33,7 +33,7 @@ package final class AgentUpstream: Upstream {
         let limit = settings.cli.promptLimit
         let size = request.messages.reduce(0) { sum, message in
             message.parts.reduce(sum) { sum, part in
-                if case .text(let text) = part { sum + text.utf8.count } else { sum }
+                sum + (part.text?.utf8.count ?? 0)
             }
         }
         guard size <= limit else {

@@ -46,12 +46,11 @@ private final class EchoRun: UpstreamAttempt {
 
     private static func text(_ message: Message) -> String {
         message.parts.map { part in
-            switch part {
-            case .text(let text): text
-            case .image: "[image]"
-            case .toolCall(_, let name, _): "[call of \(name)]"
-            case .toolResult(_, let text): text
-            case .unsupported(let kind): "[\(kind)]"
+            switch part.content {
+            case .text(let text), .refusal(let text): text
+            case .toolCall(let call): "[call of \(call.name)]"
+            case .toolResult(let result): result.content.texts.joined(separator: " ")
+            default: "[\(part.kindName)]"
             }
         }.joined(separator: " ")
     }
@@ -83,7 +82,7 @@ private final class EchoRun: UpstreamAttempt {
         isScheduled = false
         if !hasStarted {
             hasStarted = true
-            reply?.received(event: .started(model: nil, session: nil))
+            reply?.received(event: .started(AnswerStart()))
         }
         var left = Self.wordsPerTurn
         while let reply, isReading, left > 0 {

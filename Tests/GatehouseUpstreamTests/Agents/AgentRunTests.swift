@@ -98,7 +98,7 @@ struct AgentRunTests {
 
                 """, to: "answer")
             let expected: [CanonicalEvent] = [
-                .started(model: "m", session: "s"), .textDelta("Hi\u{2028}"),
+                .started(AnswerStart(model: "m", session: "s")), .textDelta("Hi\u{2028}"),
                 .finished(Finish(.stop, usage: Usage(input: 1, output: 2), session: "s")),
             ]
             let known = bench.agent([]) { settings in
@@ -153,7 +153,8 @@ struct AgentRunTests {
             let agent = bench.agent(["echo"])
             #expect(try await Call(agent, model: "--dangerously-skip-permissions").reading().failure?.kind == .input)
             #expect(throws: GatehouseError.self) { try agent.validate(CanonicalRequest(model: "-x", messages: [])) }
-            let images = CanonicalRequest(model: "", messages: [Message(role: .user, parts: [.image(url: "x")])])
+            let images = CanonicalRequest(
+                model: "", messages: [Message(role: .user, parts: [Part(.image(Media(url: "x")))])])
             let request = UpstreamRequest(
                 id: "", operation: .chatCompletions, model: "", stream: false, payload: .canonical(images))
             #expect(try await Call(agent, request).reading().failure?.kind == .input)

@@ -27,7 +27,8 @@ import Testing
             """)
         #expect(
             reading.events == [
-                .started(model: "claude-sonnet-4", session: "s1"), .reasoningDelta("hm"), .textDelta("Hel"),
+                .started(AnswerStart(model: "claude-sonnet-4", session: "s1")), .reasoningDelta("hm"),
+                .textDelta("Hel"),
                 .textDelta("lo"),
                 .limit(UsageLimit(kind: "five_hour", used: 0.85, resetsAt: 1_700_000_000)), .textDelta("\n\nBye"),
             ])
@@ -182,7 +183,7 @@ import Testing
         )
         #expect(
             reading.events == [
-                .started(model: nil, session: "c1"), .textDelta("OK"),
+                .started(AnswerStart(session: "c1")), .textDelta("OK"),
                 .toolStarted(id: "step-2", name: "view_file", input: #"{"p":1}"#),
                 .toolFinished(id: "step-2", succeeded: true, denied: false),
             ])

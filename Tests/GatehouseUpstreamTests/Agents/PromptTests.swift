@@ -49,15 +49,17 @@ import Testing
 
     @Test func whatAgentsCannotTakeIsNamed() throws {
         func problem(_ parts: [Part], tools: [String] = []) -> GatehouseError? {
-            AgentPrompt.problem(
-                CanonicalRequest(
-                    model: "", messages: [user("x"), Message(role: .user, parts: parts)], toolNames: tools))
+            var request = CanonicalRequest(model: "", messages: [user("x"), Message(role: .user, parts: parts)])
+            request.tools = tools.map { Tool(.function(parameters: nil), name: $0) }
+            return AgentPrompt.problem(request)
         }
         #expect(problem([.text("y")]) == nil)
-        #expect(problem([.image(url: "data:x")])?.param == "messages[1]")
-        #expect(problem([.image(url: "data:x")])?.message.contains("an image") == true)
-        #expect(problem([.unsupported(kind: "input_audio")])?.message.contains("input_audio") == true)
-        #expect(problem([.toolResult(id: "1", text: "2")])?.code == .agentInputRejected)
+        #expect(problem([Part(.image(Media(url: "data:x")))])?.param == "messages[1]")
+        #expect(problem([Part(.image(Media(url: "data:x")))])?.message.contains("an image") == true)
+        #expect(
+            problem([Part(.native(.openAIChat, type: "input_audio", .null))])?.message.contains("input_audio") == true)
+        #expect(
+            problem([Part(.toolResult(ToolResult(callID: "1", content: [.text("2")])))])?.code == .agentInputRejected)
         #expect(problem([.text("y")], tools: ["f"])?.param == "tools")
         #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: []))?.param == "messages")
         #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: [user("")])) != nil)

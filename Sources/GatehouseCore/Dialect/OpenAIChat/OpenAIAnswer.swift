@@ -35,7 +35,7 @@ package struct OpenAIAnswer: Sendable {
             calls[index].name += name ?? ""
             calls[index].arguments += arguments
             size += arguments.utf8.count
-        case .started, .toolStarted, .toolFinished, .notice, .limit, .finished: break
+        default: break
         }
     }
 
@@ -104,5 +104,17 @@ package struct OpenAIAnswer: Sendable {
         buffer.writeString(#""total_tokens":\#(usage.total),"prompt_tokens_details":{"cached_tokens":"#)
         buffer.writeString(#"\#(usage.cachedInput)},"completion_tokens_details":{"reasoning_tokens":"#)
         buffer.writeString("\(usage.reasoning)}}")
+    }
+}
+
+extension FinishReason {
+    /// OpenAI's word for it.
+    var openAIWord: String {
+        switch self {
+        case .stop, .stopSequence, .pause, .malformedCall: "stop"
+        case .length, .contextLength: "length"
+        case .toolCalls: "tool_calls"
+        case .contentFilter, .refusal: "content_filter"
+        }
     }
 }

@@ -107,27 +107,33 @@ package struct OpenAIByteStream: Sendable {
     private mutating func relay(_ frame: SSEFrame, _ pieces: inout Pieces) throws(Failure) {
         switch frame.payload {
         case .none: break
-        case .joined(let data): try relay(frame, data.readableBytesUInt8Span, base: nil, &pieces)
+        case .joined(let data): try take(Self.look(at: data.readableBytesUInt8Span), frame, base: nil, &pieces)
         case .line(let range):
-            // A copy of the parser shares its bytes: looking while changing the rest of self needs it.
-            let bytes = parser
-            try bytes.withBytes(range) { (span) throws(Failure) in
-                try relay(frame, span, base: range.lowerBound, &pieces)
-            }
+            let sight = try parser.withBytes(range) { (span) throws(Failure) in try Self.look(at: span) }
+            try take(sight, frame, base: range.lowerBound, &pieces)
         }
     }
 
-    private mutating func relay(
-        _ frame: SSEFrame, _ data: Span<UInt8>, base: Int?, _ pieces: inout Pieces
+    /// What the payload of an event says.
+    private enum Sight {
+        case done
+        case chunk(OpenAIChunk)
+    }
+
+    private static func look(at data: Span<UInt8>) throws(Failure) -> Sight {
+        if isDone(data) { return .done }
+        let chunk = try chunk(data)
+        if chunk.error != nil { throw OpenAIFailure.classify(errorObject: data, in: data) }
+        return .chunk(chunk)
+    }
+
+    private mutating func take(
+        _ sight: Sight, _ frame: SSEFrame, base: Int?, _ pieces: inout Pieces
     ) throws(Failure) {
-        if Self.isDone(data) {
+        guard case .chunk(let chunk) = sight else {
             isDone = true
             guard hasContent else { throw Failure(.empty, detail: "terminator without an event") }
             return
-        }
-        let chunk = try Self.chunk(data)
-        if chunk.error != nil {
-            throw OpenAIFailure.classify(errorObject: data, in: data)
         }
         if let usage = chunk.usage { self.usage = usage }
         hasContent = true

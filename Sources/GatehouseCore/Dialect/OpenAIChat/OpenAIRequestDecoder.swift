@@ -15,9 +15,10 @@ package enum OpenAIRequestDecoder {
         } catch {
             throw GatehouseError(.invalidJSON, "The body cannot be read as JSON.")
         }
-        var request = CanonicalRequest(
-            model: model, messages: [], stream: head.stream, maxTokens: head.maxTokens,
-            toolNames: toolNames(document))
+        var request = CanonicalRequest(model: model)
+        request.stream = head.stream
+        request.maxTokens = head.maxTokens
+        request.tools = toolNames(document).map { Tool(.function(parameters: nil), name: $0) }
         switch operation {
         case .chatCompletions:
             for (index, message) in (document["messages"]?.array ?? []).enumerated() {
@@ -51,14 +52,16 @@ package enum OpenAIRequestDecoder {
         case "assistant":
             for call in value["tool_calls"]?.array ?? [] {
                 parts.append(
-                    .toolCall(
-                        id: call["id"]?.string ?? "", name: call["function"]?["name"]?.string ?? "",
-                        arguments: call["function"]?["arguments"]?.string ?? ""))
+                    Part(
+                        .toolCall(
+                            ToolCall(
+                                id: call["id"]?.string ?? "", name: call["function"]?["name"]?.string ?? "",
+                                arguments: call["function"]?["arguments"]?.string ?? ""))))
             }
             return Message(role: .assistant, parts: parts)
         case "tool", "function":
             let id = value["tool_call_id"]?.string ?? value["name"]?.string ?? ""
-            return Message(role: .tool, parts: [.toolResult(id: id, text: text(of: parts))])
+            return Message(role: .tool, parts: [Part(.toolResult(ToolResult(callID: id, content: parts)))])
         default: throw invalid("\(path)/role", "must be system, developer, user, assistant or tool")
         }
     }
@@ -79,16 +82,12 @@ package enum OpenAIRequestDecoder {
                 guard let url = item["image_url"]?["url"]?.string ?? item["image_url"]?.string else {
                     throw invalid("\(path)/\(index)/image_url/url", "must be a string")
                 }
-                parts.append(.image(url: url))
-            case .some(let kind): parts.append(.unsupported(kind: String(kind.prefix(40))))
+                parts.append(Part(.image(Media(url: url))))
+            case .some(let kind): parts.append(Part(.native(.openAIChat, type: String(kind.prefix(40)), item)))
             case nil: throw invalid("\(path)/\(index)/type", "must be a string")
             }
         }
         return parts
-    }
-
-    private static func text(of parts: [Part]) -> String {
-        parts.compactMap { if case .text(let text) = $0 { text } else { nil } }.joined(separator: "\n")
     }
 
     private static func invalid(_ param: String, _ rule: String) -> GatehouseError {

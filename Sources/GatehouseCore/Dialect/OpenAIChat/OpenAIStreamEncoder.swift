@@ -34,8 +34,8 @@ package struct OpenAIStreamEncoder: Sendable {
             writeRole(to: &buffer)
             writeToolCall(index, id, name, arguments, to: &buffer)
         case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
-        case .toolFinished, .notice, .limit: break
         case .finished(let finish): writeEnd(finish, to: &buffer)
+        default: break
         }
     }
 
@@ -91,7 +91,7 @@ package struct OpenAIStreamEncoder: Sendable {
             operation == .chatCompletions
                 ? #""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":""#
                 : #""choices":[{"text":"","index":0,"logprobs":null,"finish_reason":""#)
-        buffer.writeString(finish.reason.rawValue)
+        buffer.writeString(finish.reason.openAIWord)
         buffer.writeStaticString(#""}]}"#)
         close(&buffer)
         if wantsUsage, let usage = finish.usage {

@@ -34,7 +34,10 @@ struct AgyParser: AgentParser {
         guard let event = record.text("event") else { return [] }
         verdict.hasRecords = true
         switch event {
-        case "init": return [.started(model: record["init"]?.text("model"), session: record.text("conversation_id"))]
+        case "init":
+            return [
+                .started(AnswerStart(model: record["init"]?.text("model"), session: record.text("conversation_id")))
+            ]
         case "step_update": return step(record["step_update"] ?? .object([]))
         case "result": return result(record["result"] ?? .object([]))
         default: return []

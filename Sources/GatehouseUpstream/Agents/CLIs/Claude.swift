@@ -48,7 +48,7 @@ struct ClaudeParser: AgentParser {
         switch type {
         case "system":
             guard ["init", "session_start"].contains(record.text("subtype")) else { return [] }
-            return [.started(model: record.text("model"), session: record.text("session_id"))]
+            return [.started(AnswerStart(model: record.text("model"), session: record.text("session_id")))]
         case "stream_event": return isSubagent ? [] : delta(record["event"])
         case "assistant": return assistant(record, isSubagent: isSubagent)
         case "user": return toolResults(record["message"]?["content"]?.array ?? [])

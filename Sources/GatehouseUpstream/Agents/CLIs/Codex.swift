@@ -31,7 +31,7 @@ struct CodexParser: AgentParser {
         switch type {
         case "thread.started":
             thread = record.text("thread_id")
-            return [.started(model: nil, session: thread)]
+            return [.started(AnswerStart(session: thread))]
         case "item.started", "item.completed":
             guard let item = record["item"] else { return [] }
             return self.item(item, isCompleted: type == "item.completed")

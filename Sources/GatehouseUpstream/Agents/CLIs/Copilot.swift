@@ -31,7 +31,7 @@ struct CopilotParser: AgentParser {
         let isSubagent = data.text("parentToolCallId") != nil
         switch type {
         case "session.start":
-            return [.started(model: data.text("selectedModel"), session: data.text("sessionId"))]
+            return [.started(AnswerStart(model: data.text("selectedModel"), session: data.text("sessionId")))]
         case "assistant.message_delta": return isSubagent ? [] : delta(data)
         case "assistant.reasoning_delta":
             guard !isSubagent, let text = data.text("deltaContent") else { return [] }

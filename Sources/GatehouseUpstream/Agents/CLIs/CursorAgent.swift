@@ -25,7 +25,7 @@ struct CursorParser: AgentParser {
         switch type {
         case "system":
             guard record.text("subtype") == "init" else { return [] }
-            return [.started(model: record.text("model"), session: record.text("session_id"))]
+            return [.started(AnswerStart(model: record.text("model"), session: record.text("session_id")))]
         case "assistant":
             return (record["message"]?["content"]?.array ?? []).compactMap { part in
                 guard part.text("type") == "text", let text = part.text("text") else { return nil }

@@ -31,7 +31,7 @@ struct GeminiParser: AgentParser {
         switch type {
         case "init":
             session = record.text("session_id")
-            return [.started(model: record.text("model"), session: session)]
+            return [.started(AnswerStart(model: record.text("model"), session: session))]
         case "message": return message(record)
         case "tool_use":
             guard let id = record.text("tool_id"), let name = record.text("tool_name") else { return [] }

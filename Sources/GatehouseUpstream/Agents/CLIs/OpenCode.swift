@@ -43,7 +43,7 @@ struct OpenCodeParser: AgentParser {
             guard !hasStarted else { return [] }
             hasStarted = true
             session = record.text("sessionID")
-            return [.started(model: nil, session: session)]
+            return [.started(AnswerStart(session: session))]
         case "text":
             guard let text = part.text("text") else { return [] }
             verdict.breakText()
