@@ -76,6 +76,7 @@ let package = Package(
                 "GatehouseCore", "GatehouseEngine", nioCore, nioPosix, nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],

@@ -1,6 +1,4 @@
 import GatehouseEngine
-import Hummingbird
-import HummingbirdCore
 package import Logging
 package import NIOCore
 package import NIOSSL
@@ -50,14 +48,8 @@ package enum ServerAssembly {
         let routes = ControlRoutes(snapshots: frontDoor.snapshots)
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
-        return Application(
-            router: routes.router,
-            server: HTTPServerBuilder { responder in
-                GatehouseChannel(responder: responder, services: frontDoor, tls: listener.tls)
-            },
-            configuration: ApplicationConfiguration(
-                address: .hostname(listener.host, port: listener.port), serverName: nil, backlog: 1024),
-            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? listener.port) },
-            eventLoopGroupProvider: .shared(group), logger: logger)
+        return ServerListener(
+            place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,
+            logger: logger, onRunning: onRunning)
     }
 }

@@ -61,6 +61,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var readIsHeld = false
     private var mustQuiesce = false
+    /// The control plane's part is in the pipeline.
+    private var isAdopted = false
     private var hasPassedOn = false
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
@@ -117,14 +119,16 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is ChannelShouldQuiesceEvent where !isIdle:
-            // Hummingbird's own handler sees nothing of our calls and would close under them.
+        case is ChannelShouldQuiesceEvent:
+            // What runs may end; what rests is over.
             mustQuiesce = true
+            if isIdle, !headHasBegun { context.close(promise: nil) }
         case let event as ChannelEvent where event == .inputClosed:
             inputClosed = true
             switch state {
-            case .calling, .arriving, .closing: context.close(promise: nil)
-            case .idle, .passing: context.fireUserInboundEventTriggered(event)
+            case .passing: context.fireUserInboundEventTriggered(event)
+            case .idle where isAdopted: context.fireUserInboundEventTriggered(event)
+            case .idle, .calling, .arriving, .closing: context.close(promise: nil)
             }
         default: context.fireUserInboundEventTriggered(event)
         }
@@ -198,13 +202,26 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             let fields = RequestFields(head.headers)
             let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             guard let operation = DataPlaneRoutes.operation(path) else {
-                state = .passing(Passing())
-                return passOn(.head(head), context)
+                return pass(head, context)
             }
             try receive(head, fields, operation, context)
         } catch {
             reject(error, head: head)
         }
+    }
+
+    /// Gives a request to the control plane, which joins the connection with its first one.
+    private func pass(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if !isAdopted {
+            isAdopted = true
+            do {
+                try services.control.adopt(context.channel)
+            } catch {
+                return context.close(promise: nil)
+            }
+        }
+        state = .passing(Passing())
+        passOn(.head(head), context)
     }
 
     private func receive(
@@ -315,10 +332,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         state = .idle
         phaseTick = loop.tick
         replay(context)
-        if isIdle, mustQuiesce {
-            mustQuiesce = false
-            context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
-        }
+        if isIdle, mustQuiesce { context.close(promise: nil) }
     }
 
     private func replay(_ context: ChannelHandlerContext) {

@@ -41,6 +41,7 @@ package final class FrontDoorServices: Sendable {
     let snapshots: SnapshotHolder
     let observer: any CallObserver
     let loops: LoopContexts
+    let control = ControlLane()
     private let open = Atomic<Int>(0)
 
     package init(
@@ -56,6 +57,11 @@ package final class FrontDoorServices: Sendable {
     /// stream.
     package func abortCalls(_ error: GatehouseError) {
         loops.onEach { $0.abortCalls(error) }
+    }
+
+    /// Cuts every connection off.
+    func closeConnections() {
+        loops.onEach { $0.closeConnections() }
     }
 
     /// Connections open now.

@@ -50,6 +50,10 @@ final class LoopContext {
         for door in Array(doors.values) { door.driver?.abort(error) }
     }
 
+    func closeConnections() {
+        for door in Array(doors.values) { door.context?.close(promise: nil) }
+    }
+
     private func scheduleTick() {
         eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
             self.tick &+= 1
@@ -97,6 +101,9 @@ enum HTTPDate {
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
+
+    /// The present second.
+    static func now() -> String { format(Glibc.time(nil)) }
 
     static func format(_ second: Int) -> String {
         var time = time_t(second)

@@ -10,7 +10,7 @@ final class HTTPLoopPool {
     static let ticksPerSecond = 10
     /// Ticks a connection may rest before it is closed; below the usual limits of servers (60 s and more).
     private static let idleTicks = 50 * ticksPerSecond
-    private static let maximumIdle = 256
+    private static let maximumIdle = 1024
 
     let eventLoop: any EventLoop
     private let connector: HTTPConnector
