@@ -4,7 +4,7 @@ import Synchronization
 
 /// An upstream that a test speaks for: it keeps what was asked and answers when told to.
 package final class ScriptedUpstream: Upstream {
-    package let lane: UpstreamLane
+    private let lane: UpstreamLane
     private let started = Mutex<[UpstreamRequest]>([])
     private let attempts: NIOLoopBoundBox<[Attempt]>
 
@@ -13,6 +13,8 @@ package final class ScriptedUpstream: Upstream {
         self.lane = lane
         attempts = NIOLoopBoundBox([], eventLoop: eventLoop)
     }
+
+    package func lane(for dialect: Dialect) -> UpstreamLane { lane }
 
     /// One attempt, and what was asked of it since.
     package final class Attempt: UpstreamAttempt {

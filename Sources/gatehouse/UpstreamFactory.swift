@@ -32,7 +32,7 @@ struct UpstreamFactory: Sendable {
             headers: settings.headers.map { ($0.name, $0.value) }, connector: connector, timeouts: timeouts,
             group: group, userAgent: "gatehouse/\(version)")
         return UpstreamEntry(
-            name: settings.name, upstream: upstream, kind: .provider,
+            name: settings.name, upstream: upstream, kind: .provider, providerKind: settings.kind,
             streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
             models: settings.models)
     }

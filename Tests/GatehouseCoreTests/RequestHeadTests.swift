@@ -4,20 +4,20 @@ import Testing
 
 @Suite struct RequestHeadTests {
     private func head(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) throws
-        -> OpenAIRequestHead
+        -> RequestHead
     {
-        try OpenAIRequestHead(scanning: ByteBuffer(string: text), operation: operation)
+        try RequestHead(scanning: ByteBuffer(string: text), operation: operation)
     }
 
     private func spliced(_ text: String, model: String = "up", usage: Bool = true) throws -> String {
         let body = ByteBuffer(string: text)
-        let head = try OpenAIRequestHead(scanning: body, operation: .chatCompletions)
+        let head = try RequestHead(scanning: body, operation: .chatCompletions)
         return String(buffer: head.splice(model: model, askForUsage: usage).applied(to: body))
     }
 
     private func error(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) -> GatehouseError? {
         do throws(GatehouseError) {
-            _ = try OpenAIRequestHead(scanning: ByteBuffer(string: text), operation: operation)
+            _ = try RequestHead(scanning: ByteBuffer(string: text), operation: operation)
             return nil
         } catch {
             return error
@@ -98,7 +98,7 @@ import Testing
         var body = ByteBuffer(string: #"{"model":"m","messages":[""#)
         body.writeBytes([0xFF])
         body.writeString(#""]}"#)
-        #expect(throws: GatehouseError.self) { try OpenAIRequestHead(scanning: body, operation: .chatCompletions) }
+        #expect(throws: GatehouseError.self) { try RequestHead(scanning: body, operation: .chatCompletions) }
         let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
         #expect(error(#"{"model":"m","messages":\#(deep)}"#)?.code == .jsonTooDeep)
     }

@@ -10,42 +10,29 @@ package struct CallMachine: Sendable {
     package struct Plan: Sendable {
         package var operation: Operation
         package var stream: Bool
-        /// The caller asked for the usage of a stream.
-        package var wantsUsage: Bool
+        package var options: StreamOptions
+        /// What the upstream is spoken to in.
         package var lane: UpstreamLane
         package var upstreamKind: GatehouseError.UpstreamKind
         package var terminator: OpenAIByteStream.Terminator
         /// What an answer that this gateway writes itself says of itself.
-        package var identity: Identity
+        package var identity: AnswerIdentity
+        /// Names of functions as the target calls them.
+        package var names: NameMap
 
         package init(
-            operation: Operation, stream: Bool, wantsUsage: Bool, lane: UpstreamLane,
+            operation: Operation, stream: Bool, options: StreamOptions = StreamOptions(), lane: UpstreamLane,
             upstreamKind: GatehouseError.UpstreamKind, terminator: OpenAIByteStream.Terminator = .done,
-            identity: Identity
+            identity: AnswerIdentity, names: NameMap = NameMap()
         ) {
             self.operation = operation
             self.stream = stream
-            self.wantsUsage = wantsUsage
+            self.options = options
             self.lane = lane
             self.upstreamKind = upstreamKind
             self.terminator = terminator
             self.identity = identity
-        }
-    }
-
-    /// The id, model and time of an answer.
-    package struct Identity: Sendable {
-        /// The call's id; the answer's is made from it.
-        package var call: String
-        /// The model's name as the caller wrote it.
-        package var model: String
-        /// Seconds since 1970.
-        package var created: Int
-
-        package init(call: String, model: String, created: Int) {
-            self.call = call
-            self.model = model
-            self.created = created
+            self.names = names
         }
     }
 
@@ -89,38 +76,26 @@ package struct CallMachine: Sendable {
     }
 
     package let plan: Plan
-    /// As far as the upstream has told it.
-    package var usage: Usage? { toldUsage ?? byteStream?.usage }
-    private var toldUsage: Usage?
-    package private(set) var cost: Cost?
-    package private(set) var finishReason: FinishReason?
     package private(set) var outcome: Outcome?
     /// The head of the response went out: no way back.
     package private(set) var isCommitted = false
     private var state = State.waiting
-    /// What the answer is made with: one of the three. Optionals, not an enum, because they are changed in place: an
-    /// enum's payload would be copied out and back for every chunk.
-    private var byteStream: OpenAIByteStream?
-    private var streamEncoder: OpenAIStreamEncoder?
-    private var answer: OpenAIAnswer?
+    private var lane: AnswerLane
 
     package init(_ plan: Plan) {
         self.plan = plan
-        switch (plan.lane, plan.stream) {
-        case (.openAIBytes, _):
-            byteStream = OpenAIByteStream(hideUsage: !plan.wantsUsage, terminator: plan.terminator)
-        case (.events, true):
-            streamEncoder = OpenAIStreamEncoder(
-                id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created,
-                operation: plan.operation, wantsUsage: plan.wantsUsage)
-        case (.events, false): answer = OpenAIAnswer(operation: plan.operation)
-        }
+        lane = AnswerLane(plan)
     }
 
+    /// As far as the upstream has told it.
+    package var usage: Usage? { lane.usage }
+    package var cost: Cost? { lane.cost }
+    package var finishReason: FinishReason? { lane.reason }
     package var isOver: Bool { outcome != nil }
 
-    private static func answerID(_ plan: Plan) -> String {
-        (plan.operation == .chatCompletions ? "chatcmpl-" : "cmpl-") + plan.identity.call
+    /// The error as the caller's dialect ends a stream with it.
+    package mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {
+        lane.errorEvent(error, requestID: requestID)
     }
 
     // MARK: Inputs of the byte lane
@@ -130,7 +105,7 @@ package struct CallMachine: Sendable {
         guard case .waiting = state else { return unexpected("second head") }
         switch head.status {
         case 200..<300:
-            let isEventStream = head.contentType == "text/event-stream"
+            let isEventStream = Self.isStream(head.contentType)
             if plan.stream, isEventStream {
                 state = .streaming
             } else if !isEventStream, Self.isJSON(head.contentType) {
@@ -144,6 +119,11 @@ package struct CallMachine: Sendable {
             return unexpected("status \(head.status)")
         }
         return .wait
+    }
+
+    /// Server-sent events, lines of JSON (Ollama) and Amazon's event stream.
+    private static func isStream(_ type: String) -> Bool {
+        type == "text/event-stream" || type == "application/x-ndjson" || type == "application/vnd.amazon.eventstream"
     }
 
     /// Vendors' words for JSON; some send none at all.
@@ -184,43 +164,36 @@ package struct CallMachine: Sendable {
         case .streaming: return endOfStream()
         case .buffering(let body): return finishWhole(body)
         case .bufferingError(let head, let body):
-            return end(OpenAIFailure.classify(head, body: body.readableBytesUInt8Span))
+            return end(lane.failure(head, body))
         case .waiting: return end(.init(.empty, detail: "end without head"))
         case .over: return .wait
         }
     }
 
     private mutating func relay(_ bytes: ByteBuffer) -> Action {
-        guard let output = byteStream?.receive(bytes) else { return unexpected("bytes from a source of events") }
-        if let failure = output.failure { return end(failure, after: output.pieces) }
-        return byteStream?.isDone == true ? finish(output.pieces) : relay(output.pieces)
+        guard let output = lane.receive(bytes) else { return unexpected("bytes from a source of events") }
+        return perform(output)
     }
 
     private mutating func endOfStream() -> Action {
-        guard let output = byteStream?.end() else {
-            return end(.init(.truncated, detail: "end without a last event"))
-        }
+        guard let output = lane.end() else { return end(.init(.truncated, detail: "end without a last event")) }
+        return perform(output)
+    }
+
+    private mutating func perform(_ output: AnswerOutput) -> Action {
         if let failure = output.failure { return end(failure, after: output.pieces) }
-        return finish(output.pieces)
+        return output.isDone ? finish(output.pieces) : relay(output.pieces)
     }
 
     private mutating func finishWhole(_ body: ByteBuffer) -> Action {
         guard body.readableBytes > 0 else { return end(.init(.empty, detail: "empty body")) }
-        let chunk: OpenAIChunk
-        do {
-            chunk = try OpenAIChunk(body.readableBytesUInt8Span)
-        } catch {
-            return end(.init(.protocol, detail: "response is not a JSON object: \(error.kind) at \(error.offset)"))
+        switch lane.whole(body) {
+        case .failure(let failure): return end(failure)
+        case .success(let answer):
+            guard !plan.stream else { return end(.init(.protocol, detail: "a whole response to a stream")) }
+            settle(.completed)
+            return .respond(answer)
         }
-        if chunk.error != nil {
-            return end(
-                OpenAIFailure.classify(errorObject: body.readableBytesUInt8Span, in: body.readableBytesUInt8Span))
-        }
-        guard !plan.stream else { return end(.init(.protocol, detail: "a whole response to a stream")) }
-        guard let choices = chunk.choices, choices > 0 else { return end(.init(.empty, detail: "no choices")) }
-        toldUsage = chunk.usage
-        settle(.completed)
-        return .respond(body)
     }
 
     // MARK: Input of the event lane
@@ -228,46 +201,12 @@ package struct CallMachine: Sendable {
     package mutating func received(event: CanonicalEvent) -> Action {
         guard !isOver else { return .wait }
         state = .streaming
-        if case .finished(let finish) = event {
-            toldUsage = finish.usage
-            cost = finish.cost
-            finishReason = finish.reason
-        }
-        if streamEncoder != nil {
-            var buffer = ByteBuffer()
-            streamEncoder?.encode(event, to: &buffer)
-            return relay(event, buffer)
-        }
-        guard answer != nil else { return unexpected("event from a source of bytes") }
-        answer?.add(event)
-        return gather(event)
-    }
-
-    private mutating func relay(_ event: CanonicalEvent, _ buffer: ByteBuffer) -> Action {
-        let pieces: Pieces = buffer.readableBytes > 0 ? .one(buffer) : .none
-        switch event {
-        case .finished: return finish(pieces)
-        // The agent may still turn out to be logged out: the role can wait for the first words.
-        case .started: return hold(buffer)
-        default: return relay(pieces)
-        }
-    }
-
-    private var held = ByteBuffer()
-
-    private mutating func hold(_ buffer: ByteBuffer) -> Action {
-        guard !isCommitted else { return relay(.one(buffer)) }
-        held.writeImmutableBuffer(buffer)
-        return .wait
-    }
-
-    private mutating func gather(_ event: CanonicalEvent) -> Action {
-        guard let answer, answer.size <= Self.maximumResponse else { return end(.init(.outputTooLarge)) }
-        guard case .finished(let finish) = event else { return .wait }
+        guard let output = lane.receive(event: event) else { return unexpected("event from a source of bytes") }
+        guard !plan.stream else { return perform(output) }
+        guard lane.gathered <= Self.maximumResponse else { return end(.init(.outputTooLarge)) }
+        guard output.isDone, case .one(let body) = output.pieces else { return .wait }
         settle(.completed)
-        return .respond(
-            answer.body(
-                id: Self.answerID(plan), model: plan.identity.model, created: plan.identity.created, finish: finish))
+        return .respond(body)
     }
 
     // MARK: Inputs of both lanes
@@ -297,7 +236,7 @@ package struct CallMachine: Sendable {
         guard !pieces.isEmpty else { return .wait }
         if isCommitted { return .relay(pieces) }
         isCommitted = true
-        return .begin(withHeld(pieces))
+        return .begin(pieces)
     }
 
     private mutating func finish(_ pieces: Pieces) -> Action {
@@ -305,19 +244,7 @@ package struct CallMachine: Sendable {
         settle(.completed)
         let begins = !isCommitted
         isCommitted = true
-        return .finish(begins ? withHeld(pieces) : pieces, begins: begins)
-    }
-
-    private mutating func withHeld(_ pieces: Pieces) -> Pieces {
-        guard held.readableBytes > 0 else { return pieces }
-        var all = Pieces.one(held)
-        held = ByteBuffer()
-        switch pieces {
-        case .none: break
-        case .one(let piece): all.add(piece)
-        case .many(let list): for piece in list { all.add(piece) }
-        }
-        return all
+        return .finish(pieces, begins: begins)
     }
 
     private mutating func end(_ failure: Failure, after pieces: Pieces = .none) -> Action {

@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Something that can answer a call: a provider over HTTP, an agent in a process, a built-in model.
 package protocol Upstream: AnyObject, Sendable {
-    /// Whether it takes and gives the caller's bytes, or canonical requests and events.
-    var lane: UpstreamLane { get }
+    /// How a call in this dialect is carried to it.
+    func lane(for dialect: Dialect) -> UpstreamLane
 
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
     /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
@@ -12,10 +12,10 @@ package protocol Upstream: AnyObject, Sendable {
     ) -> any UpstreamAttempt
 }
 
-/// What an upstream speaks.
+/// What an upstream is spoken to in.
 package enum UpstreamLane: Sendable, Equatable {
-    /// OpenAI's wire format, byte for byte.
-    case openAIBytes
+    /// A wire format: bytes go out and bytes come back.
+    case wire(Dialect)
     /// Canonical requests in, canonical events out.
     case events
 }
@@ -23,32 +23,32 @@ package enum UpstreamLane: Sendable, Equatable {
 /// The request of one attempt.
 package struct UpstreamRequest: Sendable {
     package enum Payload: Sendable {
-        /// The caller's body and what must change in it; whoever sends it makes the changes while copying.
+        /// A body in the lane's wire format and what must change in it; whoever sends it makes the changes while copying.
         case bytes(ByteBuffer, JSONSplice)
         case canonical(CanonicalRequest)
     }
 
     /// The id of the call, for logs; it is not sent to providers.
     package var id: String
-    package var operation: Operation
+    package var lane: UpstreamLane
     /// The model's name as the target knows it; empty for the target's default.
     package var model: String
     package var stream: Bool
     package var payload: Payload
+    /// Headers that belong to the body (`anthropic-beta`).
+    package var headers: [EncodedRequest.Header]
 
-    package init(id: String, operation: Operation, model: String, stream: Bool, payload: Payload) {
+    package init(
+        id: String, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,
+        headers: [EncodedRequest.Header] = []
+    ) {
         self.id = id
-        self.operation = operation
+        self.lane = lane
         self.model = model
         self.stream = stream
         self.payload = payload
+        self.headers = headers
     }
-}
-
-/// What is asked of a model.
-package enum Operation: String, Sendable, CaseIterable {
-    case chatCompletions = "chat_completions"
-    case completions
 }
 
 /// The listener of one attempt; confined to the attempt's event loop.

@@ -97,6 +97,13 @@ package struct SSEParser: Sendable {
         return try body(all.extracting(lower..<max(lower, min(range.upperBound, all.count))))
     }
 
+    /// The bytes of a range that a frame named, without copying.
+    package func bytes(_ range: Range<Int>) -> ByteBuffer {
+        let lower = min(max(0, range.lowerBound), pending.readableBytes)
+        let length = max(0, min(range.upperBound, pending.readableBytes) - lower)
+        return pending.getSlice(at: pending.readerIndex + lower, length: length) ?? ByteBuffer()
+    }
+
     /// Takes the bytes before `offset` away, and gives them. Not beyond `cursor`.
     package mutating func take(upTo offset: Int) -> ByteBuffer {
         let slice = pending.readSlice(length: min(offset, pending.readableBytes)) ?? ByteBuffer()

@@ -24,6 +24,10 @@ package struct CallResponseHead: Sendable {
     package var model: String?
     package var attempts: Int
     package var retryAfter: Int?
+    /// Fields of the caller that the target did not see.
+    package var dropped: [String] = []
+    /// A stream is a JSON array, not server-sent events.
+    package var isArray = false
 }
 
 /// A request whose head and body are complete, from a caller who is known.
@@ -33,6 +37,10 @@ package struct CallRequest: Sendable {
     package var principal: Principal
     package var snapshot: RoutingSnapshot
     package var body: ByteBuffer
+    /// What the path says of model and stream, where it does.
+    package var target: PathTarget?
+    /// The caller's `anthropic-beta` values.
+    package var betas: [String] = []
     /// When its head came.
     package var start: NIODeadline
 

@@ -38,7 +38,8 @@ package final class CallDriver: UpstreamReply {
     }
 
     private func dispatch(now: Int) throws(GatehouseError) {
-        let head = try OpenAIRequestHead(scanning: request.body, operation: request.operation)
+        let head = try RequestHead(
+            scanning: request.body, operation: request.operation, target: request.target)
         record.model = head.model
         record.isStream = head.stream
         let route = try request.snapshot.route(head.model)
@@ -48,32 +49,12 @@ package final class CallDriver: UpstreamReply {
         record.provider = route.entry.name
         record.upstreamModel = route.model
         record.isAgent = route.entry.kind == .agent
-        let payload = try payload(head, route)
-        machine = CallMachine(
-            CallMachine.Plan(
-                operation: request.operation, stream: head.stream, wantsUsage: head.wantsUsage,
-                lane: route.entry.upstream.lane, upstreamKind: route.entry.kind,
-                terminator: route.entry.streams.terminator,
-                identity: .init(call: request.id, model: head.model, created: now)))
+        let prepared = try CallPreparation(request, head, route, now: now)
+        record.dropped = prepared.dropped
+        machine = CallMachine(prepared.plan)
         record.attempts = 1
-        attempt = route.entry.upstream.start(
-            UpstreamRequest(
-                id: request.id, operation: request.operation, model: route.model, stream: head.stream, payload: payload),
-            on: eventLoop, reply: self)
+        attempt = route.entry.upstream.start(prepared.request, on: eventLoop, reply: self)
         if !isWritable { attempt?.setReading(false) }
-    }
-
-    private func payload(_ head: OpenAIRequestHead, _ route: Route) throws(GatehouseError) -> UpstreamRequest.Payload {
-        switch route.entry.upstream.lane {
-        case .openAIBytes:
-            return .bytes(
-                request.body, head.splice(model: route.model, askForUsage: route.entry.streams.takesOptions))
-        case .events:
-            let canonical = try OpenAIRequestDecoder.decode(
-                request.body, head: head, operation: request.operation, model: route.model)
-            try route.entry.validate(canonical)
-            return .canonical(canonical)
-        }
     }
 
     // MARK: From the downstream
@@ -150,7 +131,7 @@ package final class CallDriver: UpstreamReply {
         case .fail(let error): respond(error)
         case .breakOff(let pieces, let error):
             write(pieces)
-            write(.one(OpenAIErrorBody.event(error)))
+            if let event = machine?.errorEvent(error, requestID: request.id) { write(event) }
             downstream?.endStream()
         case .stop:
             if record.status == 0 { record.status = 499 }
@@ -180,7 +161,7 @@ package final class CallDriver: UpstreamReply {
     private func respond(_ error: GatehouseError) {
         record.status = error.code.status
         markFirstByte()
-        let body = OpenAIErrorBody.render(error)
+        let body = request.operation.dialect.codec.render(error, requestID: request.id)
         record.bytesOut = body.readableBytes
         var head = head(error.code.status)
         head.retryAfter = error.retryAfter
@@ -190,7 +171,8 @@ package final class CallDriver: UpstreamReply {
     private func head(_ status: Int) -> CallResponseHead {
         CallResponseHead(
             status: status, requestID: request.id, provider: record.provider.isEmpty ? nil : record.provider,
-            model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts)
+            model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts,
+            dropped: record.dropped, isArray: request.target?.asArray ?? false)
     }
 
     private func markFirstByte() {

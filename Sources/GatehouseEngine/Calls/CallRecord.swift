@@ -22,6 +22,8 @@ package struct CallRecord: Sendable {
     package var usage: Usage?
     package var cost: Cost?
     package var upstreamRequestID: String?
+    /// Fields of the caller that the target did not see.
+    package var dropped: [String] = []
     package var bytesIn = 0
     package var bytesOut = 0
     package var timeToFirstByte: TimeAmount?

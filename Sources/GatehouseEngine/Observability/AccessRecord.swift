@@ -10,12 +10,14 @@ package enum AccessRecord {
         line.writeString(time)
         line.writeStaticString(#"","level":"info","label":"access","message":"call","request_id":"#)
         JSONText.write(record.id, to: &line)
-        switch record.operation {
-        case .chatCompletions:
-            line.writeStaticString(#","method":"POST","path":"/v1/chat/completions","route":"chat_completions""#)
-        case .completions:
-            line.writeStaticString(#","method":"POST","path":"/v1/completions","route":"completions""#)
-        case nil: line.writeStaticString(#","route":"none""#)
+        if let operation = record.operation {
+            line.writeStaticString(#","method":"POST","path":""#)
+            line.writeStaticString(operation.path)
+            line.writeStaticString(#"","route":""#)
+            line.writeString(operation.rawValue)
+            line.writeStaticString(#"""#)
+        } else {
+            line.writeStaticString(#","route":"none""#)
         }
         member(#","status":"#, record.status, to: &line)
         member(#","outcome":"#, record.outcomeLabel, to: &line)
@@ -25,6 +27,9 @@ package enum AccessRecord {
         member(#","bytes_out":"#, record.bytesOut, to: &line)
         if let first = record.timeToFirstByte { milliseconds(#","ttfb_ms":"#, first, to: &line) }
         milliseconds(#","duration_ms":"#, record.duration, to: &line)
+        if !record.dropped.isEmpty {
+            member(#","dropped_params":"#, record.dropped.joined(separator: ","), to: &line)
+        }
         problem(record, to: &line)
         if let id = record.upstreamRequestID { member(#","upstream_request_id":"#, id, to: &line) }
         line.writeStaticString("}\n")

@@ -6,6 +6,8 @@ package struct UpstreamEntry: Sendable {
     package let name: String
     package let upstream: any Upstream
     package let kind: GatehouseError.UpstreamKind
+    /// The provider's kind, for what encoders must know of it.
+    package let providerKind: String
     package let streams: StreamHabits
     /// Whether the bare name, without a model, is a model name: the target then takes its own default.
     package let hasDefaultModel: Bool
@@ -17,7 +19,7 @@ package struct UpstreamEntry: Sendable {
     package let validate: @Sendable (CanonicalRequest) throws(GatehouseError) -> Void
 
     package init(
-        name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind,
+        name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind, providerKind: String = "",
         streams: StreamHabits = StreamHabits(), hasDefaultModel: Bool = false,
         models: [String] = [], isClosed: Bool = false,
         validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in
@@ -26,6 +28,7 @@ package struct UpstreamEntry: Sendable {
         self.name = name
         self.upstream = upstream
         self.kind = kind
+        self.providerKind = providerKind
         self.streams = streams
         self.hasDefaultModel = hasDefaultModel
         self.models = models

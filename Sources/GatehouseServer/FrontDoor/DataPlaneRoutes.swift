@@ -2,11 +2,52 @@ import GatehouseCore
 
 /// The routes of the data plane. Everything else goes on to Hummingbird's router.
 enum DataPlaneRoutes {
-    static func operation(_ path: Substring) -> GatehouseCore.Operation? {
+    /// What a request to such a route asks for.
+    struct Match {
+        let operation: GatehouseCore.Operation
+        /// Gemini's paths name the model and whether to stream.
+        var target: PathTarget?
+    }
+
+    /// - Parameter uri: The whole request target; its query says how Gemini's streams are framed.
+    /// - Throws: `invalid_value` for a path that names no model.
+    static func match(_ path: Substring, uri: String) throws(GatehouseError) -> Match? {
         switch path {
-        case "/v1/chat/completions": .chatCompletions
-        case "/v1/completions": .completions
-        default: nil
+        case "/v1/chat/completions": Match(operation: .chatCompletions)
+        case "/v1/completions": Match(operation: .completions)
+        case "/v1/responses": Match(operation: .responses)
+        case "/v1/messages": Match(operation: .messages)
+        default: try gemini(path, uri)
         }
+    }
+
+    /// `/v1beta/models/{model}:generateContent`, and the same below `/v1`, as newer Google clients ask.
+    private static func gemini(_ path: Substring, _ uri: String) throws(GatehouseError) -> Match? {
+        guard let root = ["/v1beta/models/", "/v1/models/"].first(where: { path.hasPrefix($0) }),
+            let colon = path.lastIndex(of: ":")
+        else { return nil }
+        let stream: Bool
+        switch path[path.index(after: colon)...] {
+        case "generateContent": stream = false
+        case "streamGenerateContent": stream = true
+        default: return nil
+        }
+        let name = path[path.index(path.startIndex, offsetBy: root.count)..<colon]
+        guard let model = PercentEncoding.decoded(name), !model.isEmpty, model.utf8.count <= 256,
+            model.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
+        else {
+            throw GatehouseError(
+                .invalidValue, "The path must name a model: /v1beta/models/MODEL:generateContent.", param: "model")
+        }
+        let query = uri.split(separator: "?", maxSplits: 1).dropFirst().first ?? ""
+        let parameters = query.split(separator: "&")
+        guard !parameters.contains(where: { $0.hasPrefix("key=") }) else {
+            throw GatehouseError(
+                .invalidAPIKey, "A key in the URL ends up in logs. Send it as x-goog-api-key or a bearer token.",
+                param: "key")
+        }
+        return Match(
+            operation: .generateContent,
+            target: PathTarget(model: model, stream: stream, asArray: stream && !parameters.contains("alt=sse")))
     }
 }

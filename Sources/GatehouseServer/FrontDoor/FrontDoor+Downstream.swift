@@ -20,7 +20,7 @@ extension FrontDoor: CallDownstream {
     }
 
     func beginStream(_ head: CallResponseHead) {
-        writeHead(head, type: "text/event-stream; charset=utf-8")
+        writeHead(head, type: head.isArray ? "application/json" : "text/event-stream; charset=utf-8")
         // Proxies in front (nginx) would else hold small events back.
         output.writeStaticString("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
         output.writeStaticString(isChunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n")
@@ -99,11 +99,18 @@ extension FrontDoor: CallDownstream {
         // The model's name comes from the caller: only visible ASCII may go into a header.
         if let model = head.model, Self.isHeaderValue(model) { writeField("\r\nx-gatehouse-model: ", model) }
         if head.attempts > 0 { writeField("\r\nx-gatehouse-attempts: ", String(head.attempts)) }
+        if !head.dropped.isEmpty { writeDropped(head.dropped) }
         if let seconds = head.retryAfter { writeField("\r\nretry-after: ", String(seconds)) }
         if case .calling(let call) = state, !call.keepAlive {
             output.writeStaticString("\r\nconnection: close")
         }
         output.writeStaticString("\r\n")
+    }
+
+    /// The names come from the caller: only visible ASCII goes into a header, and not without end.
+    private func writeDropped(_ names: [String]) {
+        let names = names.lazy.filter { Self.isHeaderValue($0) && $0.utf8.count <= 64 && !$0.contains(",") }.prefix(32)
+        if !names.isEmpty { writeField("\r\nx-gatehouse-dropped-params: ", names.joined(separator: ",")) }
     }
 
     private func writeField(_ name: StaticString, _ value: String) {

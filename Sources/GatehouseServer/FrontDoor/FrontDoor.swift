@@ -17,7 +17,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// A data-plane request whose body is coming.
     struct Arriving {
         let framing: Calling
-        let operation: GatehouseCore.Operation
+        let match: DataPlaneRoutes.Match
+        let betas: [String]
         let principal: Principal
         let snapshot: RoutingSnapshot
         let id: String
@@ -61,6 +62,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var readIsHeld = false
     private var mustQuiesce = false
+    /// The dialect of the route that was asked for last: errors before a call speak it.
+    private var dialect = Dialect.openAIChat
     /// The control plane's part is in the pipeline.
     private var isAdopted = false
     private var hasPassedOn = false
@@ -201,10 +204,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         do throws(GatehouseError) {
             let fields = RequestFields(head.headers)
             let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
-            guard let operation = DataPlaneRoutes.operation(path) else {
+            dialect = .openAIChat
+            guard let match = try DataPlaneRoutes.match(path, uri: head.uri) else {
                 return pass(head, context)
             }
-            try receive(head, fields, operation, context)
+            dialect = match.operation.dialect
+            try receive(head, fields, match, context)
         } catch {
             reject(error, head: head)
         }
@@ -225,7 +230,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func receive(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ operation: GatehouseCore.Operation,
+        _ head: HTTPRequestHead, _ fields: RequestFields, _ match: DataPlaneRoutes.Match,
         _ context: ChannelHandlerContext
     ) throws(GatehouseError) {
         guard head.method == .POST else {
@@ -246,7 +251,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let chunked = head.version == .http1_1
         state = .arriving
         arriving = Arriving(
-            framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), operation: operation,
+            framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
+            betas: fields.betas.flatMap { $0.split(separator: ",").map { $0.filter { $0 != " " } } },
             principal: principal, snapshot: snapshot, id: id, start: .now())
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
@@ -276,11 +282,13 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard let request = arriving.take() else { return }
         state = .calling(request.framing)
+        var call = CallRequest(
+            id: request.id, operation: request.match.operation, principal: request.principal,
+            snapshot: request.snapshot, body: request.body, start: request.start)
+        call.target = request.match.target
+        call.betas = request.betas
         let driver = CallDriver(
-            CallRequest(
-                id: request.id, operation: request.operation, principal: request.principal,
-                snapshot: request.snapshot, body: request.body, start: request.start),
-            on: context.eventLoop, downstream: self, observer: services.observer)
+            call, on: context.eventLoop, downstream: self, observer: services.observer)
         self.driver = driver
         // What is left of the response before may still fill the connection.
         if !context.channel.isWritable { driver.downstreamWritable(false) }
@@ -397,8 +405,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         arriving = nil
         phaseTick = loop.tick
         waiting.removeAll()
-        let body = OpenAIErrorBody.render(error)
         let id = loop.nextRequestID()
+        let body = dialect.codec.render(error, requestID: id)
         var record = CallRecord(id: id, operation: nil, key: "")
         record.status = error.code.status
         record.outcome = .failed(error.code, nil)

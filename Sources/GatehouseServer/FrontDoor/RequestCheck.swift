@@ -15,6 +15,8 @@ struct RequestFields {
     private(set) var apiKey: String?
     private(set) var requestID: String?
     private(set) var expect: String?
+    /// `anthropic-beta`, each line as it came.
+    private(set) var betas: [String] = []
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
@@ -22,6 +24,8 @@ struct RequestFields {
             case 4 where name.isHeader("host"): (host, hosts) = (value, hosts + 1)
             case 6 where name.isHeader("expect"): expect = value
             case 9 where name.isHeader("x-api-key"): apiKey = apiKey ?? value
+            case 14 where name.isHeader("x-goog-api-key"): apiKey = apiKey ?? value
+            case 14 where name.isHeader("anthropic-beta"): betas.append(value)
             case 12 where name.isHeader("content-type"): contentType = contentType ?? value
             case 12 where name.isHeader("x-request-id"): requestID = requestID ?? value
             case 13 where name.isHeader("authorization"): authorization = authorization ?? value
@@ -35,7 +39,7 @@ struct RequestFields {
         }
     }
 
-    /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key`.
+    /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key` or `x-goog-api-key`.
     var token: Substring? {
         guard let authorization else { return apiKey.map { $0[...] } }
         guard authorization.utf8.count > 7,

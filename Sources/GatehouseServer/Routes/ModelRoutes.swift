@@ -22,7 +22,7 @@ enum ModelRoutes {
             return OperationsRoutes.json(String(buffer: writer.buffer))
         }
         routes.add(.get, "/v1/models/**", .member) { request, caller throws(GatehouseError) in
-            let name = request.uri.path.dropFirst("/v1/models/".count).removingPercentEncoding
+            let name = PercentEncoding.decoded(request.uri.path.dropFirst("/v1/models/".count))
             guard let caller, let name, caller.principal.mayUse(model: name) else {
                 throw GatehouseError(.modelNotFound, "There is no such model here.", param: "model")
             }
@@ -44,25 +44,5 @@ enum ModelRoutes {
         writer.key("owned_by")
         writer.string(name.split(separator: "/").first.map(String.init) ?? name)
         writer.endObject()
-    }
-}
-
-extension Substring {
-    /// Percent-decoded once; `nil` when that is not UTF-8.
-    fileprivate var removingPercentEncoding: String? {
-        var bytes: [UInt8] = []
-        var rest = Array(utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }

@@ -13,7 +13,7 @@ package final class AgentUpstream: Upstream {
         self.slots = AgentSlots(limit: max(1, settings.concurrency))
     }
 
-    package var lane: UpstreamLane { .events }
+    package func lane(for dialect: Dialect) -> UpstreamLane { .events }
 
     /// Attempts that hold a slot now, until nothing of their processes is left.
     package var slotsInUse: Int { slots.inUse }

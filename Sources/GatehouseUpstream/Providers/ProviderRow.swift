@@ -19,43 +19,83 @@ package struct ProviderRow: Sendable {
     package let authorization: Authorization
     /// The variable that holds the key; found in the environment, the provider is there without configuration.
     package let environmentVariable: String?
+    /// The formats it speaks. A call in one of them goes through byte for byte; any other is translated into the first.
+    package let wires: [Dialect]
+    /// Headers of every request.
+    package let headers: [(name: String, value: String)]
     /// How a stream says that it is whole.
     package let terminator: OpenAIByteStream.Terminator
     /// Whether `stream_options` is understood.
     package let takesStreamOptions: Bool
-    /// Whether the paths are below `/v1` when the base URL names no version.
-    package let isVersioned: Bool
+    /// What stands between a base URL that names no version and the paths.
+    package let version: String
 
     init(
         _ kind: String, _ baseURL: String?, _ environmentVariable: String?, authorization: Authorization = .bearer,
-        terminator: OpenAIByteStream.Terminator = .done, takesStreamOptions: Bool = true, isVersioned: Bool = true
+        wires: [Dialect] = [.openAIChat, .openAICompletions], headers: [(name: String, value: String)] = [],
+        version: String = "/v1"
+    ) {
+        self.init(
+            kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
+            version: version, terminator: .done, takesStreamOptions: true)
+    }
+
+    private init(
+        _ kind: String, _ baseURL: String?, _ environmentVariable: String?, authorization: Authorization,
+        wires: [Dialect], headers: [(name: String, value: String)], version: String,
+        terminator: OpenAIByteStream.Terminator, takesStreamOptions: Bool
     ) {
         self.kind = kind
         self.baseURL = baseURL
         self.environmentVariable = environmentVariable
         self.authorization = authorization
+        self.wires = wires
+        self.headers = headers
+        self.version = version
         self.terminator = terminator
         self.takesStreamOptions = takesStreamOptions
-        self.isVersioned = isVersioned
+    }
+
+    /// The same row for a provider whose streams have habits of their own.
+    func streaming(
+        terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true
+    ) -> ProviderRow {
+        ProviderRow(
+            kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
+            version: version, terminator: terminator, takesStreamOptions: takesOptions)
     }
 }
 
 extension ProviderRow {
-    /// Every kind of provider that speaks OpenAI's chat format.
+    /// Every kind of provider that is spoken to over HTTP.
     package static let all: [ProviderRow] = [
-        ProviderRow("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        ProviderRow(
+            "openai", "https://api.openai.com/v1", "OPENAI_API_KEY",
+            wires: [.openAIChat, .openAICompletions, .openAIResponses]),
         ProviderRow("openai-compatible", nil, nil, authorization: .optionalBearer),
+        ProviderRow(
+            "anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", authorization: .header("x-api-key"),
+            wires: [.anthropic], headers: [("anthropic-version", "2023-06-01")]),
+        ProviderRow(
+            "gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY",
+            authorization: .header("x-goog-api-key"), wires: [.gemini], version: "/v1beta"),
+        // Azure's v1 API: the model is the deployment's name and no version is asked for.
+        ProviderRow(
+            "azure-openai", nil, nil, authorization: .header("api-key"),
+            wires: [.openAIChat, .openAICompletions, .openAIResponses], version: "/openai/v1"),
+        ProviderRow(
+            "cohere", "https://api.cohere.com/v2", "CO_API_KEY", wires: [.cohere], version: "/v2"),
         ProviderRow("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        ProviderRow("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", takesStreamOptions: false),
+        ProviderRow("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY").streaming(takesOptions: false),
         ProviderRow("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
         ProviderRow("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         ProviderRow("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
         ProviderRow("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-        ProviderRow("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-        ProviderRow("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
         ProviderRow(
-            "perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", terminator: .doneOrFinishReason,
-            takesStreamOptions: false, isVersioned: false),
+            "xai", "https://api.x.ai/v1", "XAI_API_KEY", wires: [.openAIChat, .openAICompletions, .openAIResponses]),
+        ProviderRow("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+        ProviderRow("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", version: "")
+            .streaming(terminator: .doneOrFinishReason, takesOptions: false),
         ProviderRow("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
         ProviderRow("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
         ProviderRow("baseten", "https://inference.baseten.co/v1", "BASETEN_API_KEY"),
@@ -64,11 +104,14 @@ extension ProviderRow {
         ProviderRow("alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY"),
         ProviderRow("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY"),
         ProviderRow("venice", "https://api.venice.ai/api/v1", "VENICE_API_KEY"),
-        ProviderRow("ollama", "http://127.0.0.1:11434/v1", nil, authorization: .optionalBearer),
+        // Its own format for what must be translated; its `/v1` for callers of OpenAI's.
+        ProviderRow(
+            "ollama", "http://127.0.0.1:11434/v1", nil, authorization: .optionalBearer,
+            wires: [.ollama, .openAIChat, .openAICompletions]),
         ProviderRow("vllm", "http://127.0.0.1:8000/v1", nil, authorization: .optionalBearer),
         ProviderRow("llamacpp", "http://127.0.0.1:8080/v1", nil, authorization: .optionalBearer),
         ProviderRow("lmstudio", "http://127.0.0.1:1234/v1", nil, authorization: .optionalBearer),
-        ProviderRow("gpustack", nil, nil, authorization: .optionalBearer, terminator: .doneOrFinishReason),
+        ProviderRow("gpustack", nil, nil, authorization: .optionalBearer).streaming(terminator: .doneOrFinishReason),
     ]
 
     /// The row of a kind.
@@ -76,14 +119,8 @@ extension ProviderRow {
         all.first { $0.kind == kind }
     }
 
-    /// The path of an operation below an origin's own path: `/v1` is added when that names no version.
-    func path(of operation: Operation, below base: String) -> String {
-        let last = base.split(separator: "/").last ?? ""
-        let namesVersion = last.first == "v" && last.dropFirst().first?.isNumber == true
-        let root = isVersioned && !namesVersion ? base + "/v1" : base
-        return switch operation {
-        case .chatCompletions: root + "/chat/completions"
-        case .completions: root + "/completions"
-        }
+    /// How a call in `dialect` is carried.
+    package func wire(for dialect: Dialect) -> Dialect {
+        wires.contains(dialect) ? dialect : wires.first ?? .openAIChat
     }
 }

@@ -2,18 +2,19 @@ package import GatehouseCore
 package import NIOCore
 import NIOHTTP1
 
-/// A provider of the OpenAI family over HTTP: the caller's bytes go out, the provider's come back.
+/// A provider over HTTP: bytes in one of its formats go out, and its own come back.
 package final class ProviderUpstream: Upstream {
     package let name: String
     package let row: ProviderRow
-    package var lane: UpstreamLane { .openAIBytes }
 
     private let timeouts: HTTPTimeouts
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
     private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
-    /// The heads of requests, up to the value of `Content-Length`, which comes last.
-    private let chatHead: ByteBuffer
-    private let completionsHead: ByteBuffer
+    private let basePath: String
+    /// All header lines of a request, up to the value of `Content-Length`, which comes last.
+    private let fields: ByteBuffer
+    /// Request line and header lines of formats whose path never changes.
+    private let heads: [Dialect: ByteBuffer]
 
     /// - Parameters:
     ///   - key: Joins the request here and nowhere else; `nil` or empty for none.
@@ -27,27 +28,17 @@ package final class ProviderUpstream: Upstream {
         self.row = row
         self.timeouts = timeouts
         let origin = connector.origin
-        var headers = HTTPHeaders()
-        headers.add(name: "host", value: origin.hostHeader)
-        headers.add(name: "content-type", value: "application/json")
-        headers.add(name: "accept", value: "application/json, text/event-stream")
-        headers.add(name: "user-agent", value: userAgent)
-        if let key, !key.isEmpty {
-            switch row.authorization {
-            case .bearer, .optionalBearer: headers.add(name: "authorization", value: "Bearer " + key.reveal())
-            case .header(let name): headers.add(name: name, value: key.reveal())
-            }
+        basePath = origin.path
+        let fields = Self.fields(origin, row, key, extra, userAgent)
+        self.fields = fields
+        var heads: [Dialect: ByteBuffer] = [:]
+        for wire in row.wires where !ProviderPath.dependsOnModel(wire) {
+            let path = ProviderPath.of(wire, row, below: origin.path, model: "", stream: false)
+            var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
+            head.writeImmutableBuffer(fields)
+            heads[wire] = head
         }
-        for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
-        func head(_ operation: GatehouseCore.Operation) -> ByteBuffer {
-            var head = ByteBuffer()
-            head.writeString("POST \(row.path(of: operation, below: origin.path)) HTTP/1.1\r\n")
-            for (name, value) in headers { head.writeString("\(name): \(value)\r\n") }
-            head.writeStaticString("content-length: ")
-            return head
-        }
-        chatHead = head(.chatCompletions)
-        completionsHead = head(.completions)
+        self.heads = heads
         var pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>] = [:]
         for loop in group.makeIterator() {
             // Made here, used there: the box sees to it that only the loop ever looks inside.
@@ -57,23 +48,61 @@ package final class ProviderUpstream: Upstream {
         self.pools = pools
     }
 
+    private static func fields(
+        _ origin: HTTPOrigin, _ row: ProviderRow, _ key: Secret?, _ extra: [(name: String, value: Secret)],
+        _ userAgent: String
+    ) -> ByteBuffer {
+        var headers = HTTPHeaders()
+        headers.add(name: "host", value: origin.hostHeader)
+        headers.add(name: "content-type", value: "application/json")
+        headers.add(
+            name: "accept",
+            value: row.wires.contains(.ollama)
+                ? "application/json, text/event-stream, application/x-ndjson" : "application/json, text/event-stream")
+        headers.add(name: "user-agent", value: userAgent)
+        for header in row.headers { headers.add(name: header.name, value: header.value) }
+        if let key, !key.isEmpty {
+            switch row.authorization {
+            case .bearer, .optionalBearer: headers.add(name: "authorization", value: "Bearer " + key.reveal())
+            case .header(let name): headers.add(name: name, value: key.reveal())
+            }
+        }
+        for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
+        var lines = ByteBuffer()
+        for (name, value) in headers { lines.writeString("\(name): \(value)\r\n") }
+        lines.writeStaticString("content-length: ")
+        return lines
+    }
+
+    package func lane(for dialect: Dialect) -> UpstreamLane { .wire(row.wire(for: dialect)) }
+
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
-        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload
+        guard let pool = pools[ObjectIdentifier(eventLoop)]?.value, case .bytes(let body, let splice) = request.payload,
+            case .wire(let wire) = request.lane
         else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
-        let head = request.operation == .chatCompletions ? chatHead : completionsHead
+        let head = heads[wire] ?? head(wire, request)
         let length = body.readableBytes + splice.growth
         var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 24)
         bytes.writeImmutableBuffer(head)
         bytes.writeString(String(length))
+        for header in request.headers { bytes.writeString("\r\n\(header.name): \(header.value)") }
         bytes.writeStaticString("\r\n\r\n")
         splice.write(body, to: &bytes)
         let attempt = HTTPAttempt(pool: pool, request: bytes, timeouts: timeouts, reply: reply)
         pool.start(attempt)
         return attempt
+    }
+
+    /// The head of a request whose path names the model.
+    private func head(_ wire: Dialect, _ request: UpstreamRequest) -> ByteBuffer {
+        let path = ProviderPath.of(wire, row, below: basePath, model: request.model, stream: request.stream)
+        var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
+        head.writeImmutableBuffer(fields)
+        return head
     }
 
     /// Closes connections as soon as they rest; for a provider that a reload has dropped.

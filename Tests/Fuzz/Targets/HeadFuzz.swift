@@ -13,7 +13,7 @@ enum HeadFuzz {
     }
 
     private static func check(_ body: ByteBuffer, _ operation: Operation) {
-        guard let head = try? OpenAIRequestHead(scanning: body, operation: operation) else { return }
+        guard let head = try? RequestHead(scanning: body, operation: operation) else { return }
         let sent = head.splice(model: target, askForUsage: true).applied(to: body)
         guard let before = members(body), let after = members(sent) else {
             // Numbers longer than the parser takes are forwarded as they are.

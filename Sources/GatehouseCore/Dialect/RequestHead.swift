@@ -1,9 +1,9 @@
 package import NIOCore
 
-/// What the gateway must know of a request in OpenAI's format, with the places of what it may have to change.
+/// What the gateway must know of a request in any dialect, with the places of what it may have to change.
 ///
 /// The whole body is checked on the way; nothing of it is copied but the model's name.
-package struct OpenAIRequestHead: Sendable, Equatable {
+package struct RequestHead: Sendable, Equatable {
     package var model: String
     package var stream: Bool
     /// Whether the caller wants the usage of a stream (`stream_options.include_usage`).
@@ -12,8 +12,8 @@ package struct OpenAIRequestHead: Sendable, Equatable {
     package var maxTokens: Int?
     package var hasTools: Bool
 
-    /// The quoted value of `model`.
-    var modelRange: Range<Int>
+    /// The quoted value of `model`; `nil` where the path names the model.
+    var modelRange: Range<Int>?
     /// The value of `stream`.
     var streamRange: Range<Int>?
     var streamOptions: StreamOptions
@@ -27,16 +27,20 @@ package struct OpenAIRequestHead: Sendable, Equatable {
     }
 }
 
-extension OpenAIRequestHead {
+extension RequestHead {
     /// Checks a body and reads its head.
     ///
     /// - Throws: `GatehouseError` with `invalid_json`, `json_too_deep`, `missing_field` or `invalid_value`; its `param`
     ///   names the field.
-    package init(scanning body: ByteBuffer, operation: Operation) throws(GatehouseError) {
+    ///
+    /// - Parameter target: The model and whether to stream, where the path says it instead of the body.
+    package init(
+        scanning body: ByteBuffer, operation: Operation, target: PathTarget? = nil
+    ) throws(GatehouseError) {
         let bytes = body.readableBytesUInt8Span
         if let offset = UTF8Check.firstInvalid(bytes) { throw Self.error(JSONSyntaxError(.invalidUTF8, at: offset)) }
         do throws(Scan.Problem) {
-            var scan = try Scan(bytes, operation: operation)
+            var scan = try Scan(bytes, operation: operation, target: target)
             self = try scan.head(bytes)
         } catch {
             switch error {
@@ -53,7 +57,7 @@ extension OpenAIRequestHead {
     ///   - askForUsage: Whether a stream's usage shall be asked for although the caller did not.
     package func splice(model target: String, askForUsage: Bool) -> JSONSplice {
         var splice = JSONSplice()
-        if target != model { splice.replace(modelRange, with: JSONText.quoted(target)) }
+        if let modelRange, target != model { splice.replace(modelRange, with: JSONText.quoted(target)) }
         guard askForUsage, stream, !wantsUsage, let streamRange else { return splice }
         switch streamOptions {
         case .absent:
@@ -74,6 +78,20 @@ extension OpenAIRequestHead {
     }
 }
 
+/// What a path says of a call: Gemini names the model there.
+package struct PathTarget: Sendable, Equatable {
+    package var model: String
+    package var stream: Bool
+    /// The stream is wanted as a JSON array, not as events.
+    package var asArray: Bool
+
+    package init(model: String, stream: Bool, asArray: Bool = false) {
+        self.model = model
+        self.stream = stream
+        self.asArray = asArray
+    }
+}
+
 /// Reads the members of the body one after the other.
 private struct Scan {
     enum Problem: Error {
@@ -81,20 +99,40 @@ private struct Scan {
         case field(GatehouseError)
     }
 
-    let operation: Operation
+    private let operation: Operation
+    private let target: PathTarget?
+    /// The member without which the request asks for nothing.
+    private let input: Input
     private var object: JSONObjectReader
     private var model: (name: String, range: Range<Int>)?
     private var stream = false
     private var streamRange: Range<Int>?
-    private var options = OpenAIRequestHead.StreamOptions.absent
+    private var options = RequestHead.StreamOptions.absent
     private var wantsUsage = false
     private var maxTokens: Int?
     private var maxCompletionTokens: Int?
     private var hasTools = false
     private var hasInput = false
 
-    init(_ bytes: Span<UInt8>, operation: Operation) throws(Problem) {
+    private struct Input {
+        let name: StaticString
+        /// Text is an input too.
+        let takesText: Bool
+
+        init(_ operation: Operation) {
+            switch operation {
+            case .chatCompletions, .messages: (name, takesText) = ("messages", false)
+            case .completions: (name, takesText) = ("prompt", true)
+            case .responses: (name, takesText) = ("input", true)
+            case .generateContent: (name, takesText) = ("contents", false)
+            }
+        }
+    }
+
+    init(_ bytes: Span<UInt8>, operation: Operation, target: PathTarget?) throws(Problem) {
         self.operation = operation
+        self.target = target
+        input = Input(operation)
         do {
             object = try JSONObjectReader(bytes, at: 0, uniqueKeys: true)
         } catch {
@@ -102,21 +140,25 @@ private struct Scan {
         }
     }
 
-    mutating func head(_ bytes: Span<UInt8>) throws(Problem) -> OpenAIRequestHead {
+    mutating func head(_ bytes: Span<UInt8>) throws(Problem) -> RequestHead {
         while let key = try read({ object throws(JSONSyntaxError) in try object.nextKey(bytes) }) {
             try member(key, bytes)
         }
         try read { object throws(JSONSyntaxError) in try object.expectEnd(bytes) }
-        guard let model else {
+        guard target != nil || model != nil else {
             throw .field(GatehouseError(.missingField, "The field model is missing.", param: "model"))
         }
         guard hasInput else {
-            let name = operation == .chatCompletions ? "messages" : "prompt"
-            throw .field(GatehouseError(.missingField, "The field \(name) is missing.", param: name))
+            throw .field(
+                GatehouseError(.missingField, "The field \(input.name) is missing.", param: "\(input.name)"))
         }
-        return OpenAIRequestHead(
-            model: model.name, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
-            hasTools: hasTools, modelRange: model.range, streamRange: streamRange, streamOptions: options)
+        return head(target?.model ?? model?.name ?? "", model?.range, stream: target?.stream ?? stream)
+    }
+
+    private func head(_ model: String, _ range: Range<Int>?, stream: Bool) -> RequestHead {
+        RequestHead(
+            model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
+            hasTools: hasTools, modelRange: range, streamRange: streamRange, streamOptions: options)
     }
 
     private mutating func read<Result>(
@@ -126,32 +168,48 @@ private struct Scan {
     }
 
     private mutating func member(_ key: JSONStringRange, _ bytes: Span<UInt8>) throws(Problem) {
-        if JSONObjectReader.isKey(key, "stream_options", bytes) { return try streamOptions(bytes) }
+        let isOpenAI = operation == .chatCompletions || operation == .completions
+        if isOpenAI, JSONObjectReader.isKey(key, "stream_options", bytes) { return try streamOptions(bytes) }
         let value = try read { object throws(JSONSyntaxError) in try object.skipValue(bytes) }
         func named(_ name: StaticString) -> Bool { JSONObjectReader.isKey(key, name, bytes) }
-        if named("model") {
+        if target == nil, named("model") {
             model = (try modelName(value, bytes), value.range)
-        } else if named("stream") {
+        } else if target == nil, named("stream") {
             stream = try bool(value, bytes, "stream")
             streamRange = value.range
-        } else if named("messages"), operation == .chatCompletions {
-            guard value.kind == .array, !isEmptyArray(value.range, bytes) else {
-                throw invalid("messages", "must be an array with at least one message")
-            }
-            hasInput = true
-        } else if named("prompt"), operation == .completions {
-            guard value.kind == .string || value.kind == .array else {
-                throw invalid("prompt", "must be a string or an array")
-            }
-            hasInput = true
+        } else if named(input.name) {
+            try checkInput(value, bytes)
         } else if named("max_tokens") {
             maxTokens = try count(value, bytes, "max_tokens", 1...Self.largestTokenCount)
         } else if named("max_completion_tokens") {
             maxCompletionTokens = try count(value, bytes, "max_completion_tokens", 1...Self.largestTokenCount)
-        } else if named("n") {
+        } else if operation == .responses, value.kind != .null, Self.standsForInput(key, bytes) {
+            hasInput = true
+        } else if isOpenAI, named("n") {
             _ = try count(value, bytes, "n", 1...128)
         } else if named("tools") || named("functions") {
             hasTools = value.kind == .array && !isEmptyArray(value.range, bytes)
+        }
+    }
+
+    /// Whether a request to Responses may do without `input` because of this member.
+    private static func standsForInput(_ key: JSONStringRange, _ bytes: Span<UInt8>) -> Bool {
+        JSONObjectReader.isKey(key, "previous_response_id", bytes) || JSONObjectReader.isKey(key, "prompt", bytes)
+            || JSONObjectReader.isKey(key, "conversation", bytes)
+    }
+
+    private mutating func checkInput(
+        _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>
+    ) throws(Problem) {
+        hasInput = true
+        if input.takesText {
+            guard value.kind == .string || value.kind == .array else {
+                throw invalid("\(input.name)", "must be a string or an array")
+            }
+        } else {
+            guard value.kind == .array, !isEmptyArray(value.range, bytes) else {
+                throw invalid("\(input.name)", "must be an array with at least one message")
+            }
         }
     }
 

@@ -1,0 +1,245 @@
+import NIOCore
+
+/// What came of some input: what to pass on, whether the answer broke behind it, or is whole.
+struct AnswerOutput: Sendable {
+    var pieces = Pieces.none
+    var failure: Failure?
+    var isDone = false
+}
+
+/// How what an upstream sends becomes what the caller gets. One of three ways, chosen when the call is dispatched:
+/// - relay: both speak the same dialect, bytes go through and are watched;
+/// - translate: the upstream's bytes become canonical events, and those the caller's bytes;
+/// - render: the upstream gives canonical events itself.
+struct AnswerLane: Sendable {
+    /// What may wait for the first content, so that an error before it can have its own status.
+    static let maximumHeld = 64 << 10
+
+    /// The target's dialect; `nil` for an upstream of events.
+    private let wire: Dialect?
+    private let dialect: Dialect
+    private let identity: AnswerIdentity
+    private let names: NameMap
+
+    // One of these is there. Optionals, not an enum: they are changed in place, and an enum's payload would be copied out
+    // and back for every chunk.
+    private var byteStream: OpenAIByteStream?
+    private var relay: StreamRelay?
+    private var decoder: (any StreamDecoder)?
+    private var encoder: (any StreamEncoder)?
+    private var builder: AnswerBuilder?
+
+    private var events: [CanonicalEvent] = []
+    private var held = ByteBuffer()
+    private var hasContent = false
+    private var toldUsage: Usage?
+    private(set) var cost: Cost?
+    private(set) var reason: FinishReason?
+
+    init(_ plan: CallMachine.Plan) {
+        dialect = plan.operation.dialect
+        identity = plan.identity
+        names = plan.names
+        if case .wire(let wire) = plan.lane { self.wire = wire } else { wire = nil }
+        switch (wire, plan.stream) {
+        case (dialect, true) where dialect == .openAIChat || dialect == .openAICompletions:
+            byteStream = OpenAIByteStream(hideUsage: !plan.options.wantsUsage, terminator: plan.terminator)
+        case (dialect, true) where !plan.options.asArray: relay = StreamRelay(dialect.codec)
+        case (.some(let wire), true):
+            decoder =
+                wire == .openAIChat
+                ? OpenAIChatStreamDecoder(terminator: plan.terminator) : wire.codec.streamDecoder()
+            encoder = dialect.codec.streamEncoder(as: identity, options: plan.options)
+        case (nil, true): encoder = dialect.codec.streamEncoder(as: identity, options: plan.options)
+        case (nil, false): builder = AnswerBuilder()
+        case (.some, false): break
+        }
+    }
+
+    /// As far as the upstream has told it.
+    var usage: Usage? { toldUsage ?? byteStream?.usage ?? relay?.usage }
+
+    /// Bytes of answers gathered from events so far.
+    var gathered: Int { builder?.size ?? 0 }
+
+    // MARK: Streams of bytes
+
+    mutating func receive(_ bytes: ByteBuffer) -> AnswerOutput? {
+        if let output = byteStream?.receive(bytes) {
+            return AnswerOutput(pieces: output.pieces, failure: output.failure, isDone: byteStream?.isDone == true)
+        }
+        if let output = relay?.receive(bytes) {
+            noteRelay()
+            return output
+        }
+        guard decoder != nil, encoder != nil else { return nil }
+        var output = AnswerOutput()
+        do throws(Failure) {
+            try decoder?.receive(bytes, into: &events)
+        } catch {
+            output.failure = error
+        }
+        encode(&output)
+        return output
+    }
+
+    mutating func end() -> AnswerOutput? {
+        if let output = byteStream?.end() {
+            return AnswerOutput(pieces: output.pieces, failure: output.failure, isDone: output.failure == nil)
+        }
+        if let output = relay?.end() {
+            noteRelay()
+            return output
+        }
+        guard decoder != nil, encoder != nil else { return nil }
+        var output = AnswerOutput()
+        do throws(Failure) {
+            try decoder?.end(into: &events)
+        } catch {
+            output.failure = error
+        }
+        encode(&output)
+        return output
+    }
+
+    private mutating func noteRelay() {
+        cost = relay?.cost ?? cost
+        reason = relay?.reason ?? reason
+    }
+
+    private mutating func encode(_ output: inout AnswerOutput) {
+        var buffer = ByteBuffer()
+        for event in events { encode(event, &buffer, &output) }
+        events.removeAll(keepingCapacity: true)
+        pass(buffer, &output)
+    }
+
+    // MARK: Events
+
+    /// One event of an upstream that speaks in events.
+    mutating func receive(event: CanonicalEvent) -> AnswerOutput? {
+        guard wire == nil else { return nil }
+        var output = AnswerOutput()
+        if encoder != nil {
+            var buffer = ByteBuffer()
+            encode(event, &buffer, &output)
+            pass(buffer, &output)
+            return output
+        }
+        note(event)
+        builder?.add(event)
+        if case .finished = event, let response = builder?.response {
+            output.pieces.add(Self.render(dialect.codec.encodeResponse(response, as: identity)))
+            output.isDone = true
+        }
+        return output
+    }
+
+    private mutating func encode(_ event: CanonicalEvent, _ buffer: inout ByteBuffer, _ output: inout AnswerOutput) {
+        note(event)
+        if Self.isContent(event) { hasContent = true }
+        if case .finished = event { output.isDone = true }
+        let restored = names.restore(event)
+        encoder?.encode(restored, to: &buffer)
+    }
+
+    /// Passes bytes on, once there is content to pass.
+    private mutating func pass(_ buffer: ByteBuffer, _ output: inout AnswerOutput) {
+        guard hasContent || held.readableBytes > Self.maximumHeld else {
+            held.writeImmutableBuffer(buffer)
+            return
+        }
+        if held.readableBytes > 0 {
+            output.pieces.add(held)
+            held = ByteBuffer()
+        }
+        output.pieces.add(buffer)
+    }
+
+    private mutating func note(_ event: CanonicalEvent) {
+        switch event {
+        case .started(let start): toldUsage = start.usage ?? toldUsage
+        case .usage(let usage): toldUsage = usage
+        case .finished(let finish):
+            toldUsage = finish.usage ?? toldUsage
+            cost = finish.cost
+            reason = finish.reason
+        default: break
+        }
+    }
+
+    /// Whether an event is a part of the answer itself, so that there is no way back behind it.
+    static func isContent(_ event: CanonicalEvent) -> Bool {
+        switch event {
+        case .textDelta(let text), .reasoningDelta(let text), .refusalDelta(let text): !text.isEmpty
+        case .toolCallDelta, .part, .citation, .signature, .toolStarted, .finished: true
+        case .started, .usage, .partEnded, .toolCallSignature, .toolCallIsCustom, .toolFinished, .notice, .limit: false
+        }
+    }
+
+    // MARK: Whole answers
+
+    /// Checks a whole answer and gives what the caller gets for it.
+    mutating func whole(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
+        if wire == dialect, dialect == .openAIChat || dialect == .openAICompletions { return wholeOpenAI(body) }
+        guard let wire else { return .failure(Failure(.protocol, detail: "bytes from a source of events")) }
+        let document: JSONValue
+        do {
+            document = try JSONValue(parsing: body.readableBytesView)
+        } catch {
+            return .failure(Failure(.protocol, detail: "response is not JSON: \(error.kind) at \(error.offset)"))
+        }
+        do throws(Failure) {
+            let response = try wire.codec.decodeResponse(document)
+            toldUsage = response.finish.usage ?? response.start.usage
+            cost = response.finish.cost
+            reason = response.finish.reason
+            if wire == dialect { return .success(body) }
+            return .success(
+                Self.render(dialect.codec.encodeResponse(names.restore(response), as: identity)))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The hot path: scanned, not parsed.
+    private mutating func wholeOpenAI(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
+        let bytes = body.readableBytesUInt8Span
+        let chunk: OpenAIChunk
+        do {
+            chunk = try OpenAIChunk(bytes)
+        } catch {
+            return .failure(
+                Failure(.protocol, detail: "response is not a JSON object: \(error.kind) at \(error.offset)"))
+        }
+        if chunk.error != nil { return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes)) }
+        guard let choices = chunk.choices, choices > 0 else { return .failure(Failure(.empty, detail: "no choices")) }
+        toldUsage = chunk.usage
+        return .success(body)
+    }
+
+    // MARK: Errors
+
+    /// The error as the caller's dialect ends a stream with it.
+    mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        if encoder != nil {
+            encoder?.fail(error, requestID: requestID, to: &buffer)
+        } else {
+            var encoder = dialect.codec.streamEncoder(as: identity, options: StreamOptions())
+            encoder.fail(error, requestID: requestID, to: &buffer)
+        }
+        return buffer
+    }
+
+    /// The failure of a response with an error status.
+    func failure(_ head: UpstreamHead, _ body: ByteBuffer) -> Failure {
+        (wire ?? dialect).codec.failure(head, body: body)
+    }
+
+    private static func render(_ value: JSONValue) -> ByteBuffer {
+        var writer = JSONWriter()
+        writer.value(value)
+        return writer.buffer
+    }
+}
