@@ -20,15 +20,19 @@ struct UpstreamFactory: Sendable {
     }
 
     private func provider(_ settings: ProviderConfiguration) -> UpstreamEntry? {
-        guard let row = ProviderRow.named(settings.kind), let base = settings.baseURL ?? row.baseURL,
+        guard let row = ProviderRow.named(settings.kind),
+            let base = settings.baseURL
+                ?? row.baseURL.map({ ProviderPlace.fill($0, region: settings.region, project: settings.project) }),
             let origin = HTTPOrigin(base)
         else { return nil }
+        let place = ProviderPlace(
+            row, base: origin.path, region: settings.region, project: settings.project, apiVersion: settings.apiVersion)
         let timeouts = HTTPTimeouts(
             connect: TimeAmount(settings.timeouts.connect), firstByte: TimeAmount(settings.timeouts.firstByte),
             idle: TimeAmount(settings.timeouts.idle), total: TimeAmount(settings.timeouts.total))
         let connector = HTTPConnector(origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect)
         let upstream = ProviderUpstream(
-            name: settings.name, row: row, key: settings.keys.first?.value,
+            name: settings.name, row: row, place: place, key: settings.keys.first?.value,
             headers: settings.headers.map { ($0.name, $0.value) }, connector: connector, timeouts: timeouts,
             group: group, userAgent: "gatehouse/\(version)")
         return UpstreamEntry(

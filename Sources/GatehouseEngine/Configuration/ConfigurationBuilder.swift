@@ -55,7 +55,7 @@ package struct ConfigurationBuilder: Sendable {
 
     private func discover(into tree: inout GatehouseConfiguration, _ journal: ConfigurationJournal) {
         for row in catalog.providers {
-            guard let variable = row.environmentVariable, !row.needsBaseURL else { continue }
+            guard let variable = row.environmentVariable, !row.needsBaseURL, row.needs.isEmpty else { continue }
             switch environment.value(of: variable) {
             case .failure(let problem):
                 journal.report(ConfigurationProblem(path: variable, message: problem.message))

@@ -9,12 +9,17 @@ package struct ConfigurationCatalog: Sendable {
         package var environmentVariable: String?
         /// Whether an operator must say where it is.
         package var needsBaseURL: Bool
+        /// Settings without which it cannot be reached: `region`, `project`.
+        package var needs: [String]
 
-        package init(name: String, kind: String, environmentVariable: String?, needsBaseURL: Bool = false) {
+        package init(
+            name: String, kind: String, environmentVariable: String?, needsBaseURL: Bool = false, needs: [String] = []
+        ) {
             self.name = name
             self.kind = kind
             self.environmentVariable = environmentVariable
             self.needsBaseURL = needsBaseURL
+            self.needs = needs
         }
     }
 

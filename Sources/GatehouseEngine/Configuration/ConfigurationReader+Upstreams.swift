@@ -9,6 +9,10 @@ extension ConfigurationReader {
         var provider = ProviderConfiguration(name: name ?? "", kind: kind ?? "")
         section.read("baseURL", .baseURL, into: &provider.baseURL)
         section.read("allowPlaintext", .flag, into: &provider.allowPlaintext)
+        section.read("region", .name, into: &provider.region)
+        section.read("project", .name, into: &provider.project)
+        section.read("credentialsFile", .absolutePath, into: &provider.credentialsFile)
+        section.read("apiVersion", .name, into: &provider.apiVersion)
         provider.keys = section.items("keys", "a credential with name and value", providerKey)
         section.section("timeouts") { timeouts in
             timeouts.read("connect", .duration(), into: &provider.timeouts.connect)

@@ -91,6 +91,10 @@ struct ConfigurationValidation {
         {
             journal.report("\(path).baseURL", "is missing; the kind \"\(provider.kind)\" has none of its own")
         }
+        for need in catalog.providers.first(where: { $0.kind == provider.kind })?.needs ?? [] {
+            let value = need == "region" ? provider.region : provider.project
+            if value == nil { journal.report("\(path).\(need)", "is missing; the kind \"\(provider.kind)\" needs it") }
+        }
         refuseRepeats(provider.keys.map(\.name), "\(path).keys", ".name")
         refuseRepeats(provider.models, "\(path).models", "")
         for header in provider.headers where !Self.isHeaderName(header.name) {

@@ -8,6 +8,14 @@ package struct ProviderConfiguration: Sendable, Equatable {
     package var kind: String
     /// Scheme, host, port and path in front of every request; `nil` takes that of the kind.
     package var baseURL: String?
+    /// The cloud's region, for kinds that live in one (`bedrock`, `vertex`).
+    package var region: String?
+    /// The cloud's project (`vertex`).
+    package var project: String?
+    /// A file with the cloud's credentials: a service account (`vertex`), or shared credentials (`bedrock`).
+    package var credentialsFile: String?
+    /// `azure-openai`: the dated API of deployments; without it, the v1 API.
+    package var apiVersion: String?
     package var keys: [Key] = []
     package var timeouts = Timeouts()
     package var onDisconnect: OnDisconnect = .cancel

@@ -67,7 +67,10 @@ struct ControlRoutes {
             guard value.utf8.count > 7, value.prefix(7).lowercased() == "bearer " else { return nil }
             return value.dropFirst(7)
         }
-        return HTTPField.Name("x-api-key").flatMap { request.headers[$0] }.map { $0[...] }
+        for name in ["x-api-key", "x-goog-api-key"] {
+            if let value = HTTPField.Name(name).flatMap({ request.headers[$0] }) { return value[...] }
+        }
+        return nil
     }
 }
 

@@ -1,12 +1,47 @@
 import GatehouseCore
 
+/// Where a provider's paths begin, and what of them an operator chose.
+package struct ProviderPlace: Sendable {
+    /// The base URL's own path.
+    var base: String
+    /// What stands before paths when the base names no version, settings filled in.
+    var version: String
+    /// `azure-openai`: the dated API of deployments.
+    var apiVersion: String?
+
+    /// - Parameters:
+    ///   - base: The path of the base URL.
+    ///   - region: For `{region}` in the row.
+    ///   - project: For `{project}` in the row.
+    package init(_ row: ProviderRow, base: String, region: String?, project: String?, apiVersion: String?) {
+        self.base = base
+        version = Self.fill(row.version, region: region, project: project)
+        self.apiVersion = apiVersion
+    }
+
+    /// A template with the settings in it.
+    package static func fill(_ template: String, region: String?, project: String?) -> String {
+        var result = ""
+        var rest = Substring(template)
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            result += rest[..<open]
+            switch rest[rest.index(after: open)..<close] {
+            case "region": result += region ?? ""
+            case "project": result += project ?? ""
+            default: result += rest[open...close]
+            }
+            rest = rest[rest.index(after: close)...]
+        }
+        return result + rest
+    }
+}
+
 /// Where a wire format's requests go, below a provider's base URL.
 enum ProviderPath {
-    /// - Parameters:
-    ///   - base: The base URL's own path; the row's version is added when it names none.
-    ///   - model: Goes into the path for those who want it there, percent-encoded.
-    static func of(_ wire: Dialect, _ row: ProviderRow, below base: String, model: String, stream: Bool) -> String {
-        let root = namesVersion(base) ? base : base + row.version
+    /// - Parameter model: Goes into the path for those who want it there, percent-encoded.
+    static func of(_ wire: Dialect, _ place: ProviderPlace, model: String, stream: Bool) -> String {
+        if let version = place.apiVersion { return azure(wire, place.base, model, version) }
+        let root = namesVersion(place.base) ? place.base : place.base + place.version
         switch wire {
         case .openAIChat: return root + "/chat/completions"
         case .openAICompletions: return root + "/completions"
@@ -17,15 +52,29 @@ enum ProviderPath {
             // Tuned and cached models come with their collection's name.
             let name = model.contains("/") ? encoded(model, keeping: "/") : "models/" + encoded(model)
             return root + "/" + name + (stream ? ":streamGenerateContent?alt=sse" : ":generateContent")
-        case .bedrock: return base + "/model/" + encoded(model) + (stream ? "/converse-stream" : "/converse")
+        case .bedrock: return root + "/model/" + encoded(model) + (stream ? "/converse-stream" : "/converse")
         case .ollama:
             // The native API lies beside `/v1`.
-            return (base.hasSuffix("/v1") ? String(base.dropLast(3)) : base) + "/api/chat"
+            return (place.base.hasSuffix("/v1") ? String(place.base.dropLast(3)) : place.base) + "/api/chat"
         }
     }
 
+    /// Azure's dated API: chat and completions below the deployment, responses beside them.
+    private static func azure(_ wire: Dialect, _ base: String, _ model: String, _ version: String) -> String {
+        let deployment = base + "/openai/deployments/" + encoded(model)
+        let path =
+            switch wire {
+            case .openAIResponses: base + "/openai/responses"
+            case .openAICompletions: deployment + "/completions"
+            default: deployment + "/chat/completions"
+            }
+        return path + "?api-version=" + encoded(version)
+    }
+
     /// Whether the model's name is a part of the path.
-    static func dependsOnModel(_ wire: Dialect) -> Bool { wire == .gemini || wire == .bedrock }
+    static func dependsOnModel(_ wire: Dialect, _ place: ProviderPlace) -> Bool {
+        wire == .gemini || wire == .bedrock || (place.apiVersion != nil && wire != .openAIResponses)
+    }
 
     /// Whether a path ends in a version, such as `/v1` or `/v1beta`.
     private static func namesVersion(_ path: String) -> Bool {

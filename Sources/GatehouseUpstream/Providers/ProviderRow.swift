@@ -10,11 +10,16 @@ package struct ProviderRow: Sendable {
         case header(String)
         /// A key is sent when there is one.
         case optionalBearer
+        /// Every request is signed with AWS credentials (Signature Version 4) for this service.
+        case signature(service: String)
+        /// A token that a Google service account is exchanged for.
+        case serviceAccount
     }
 
     /// The word in the configuration, and the provider's default name.
     package let kind: String
-    /// With the API's version where it has one; `nil` when the operator must say.
+    /// With the API's version where it has one; `nil` when the operator must say. `{region}` and `{project}` stand for
+    /// settings.
     package let baseURL: String?
     package let authorization: Authorization
     /// The variable that holds the key; found in the environment, the provider is there without configuration.
@@ -27,8 +32,12 @@ package struct ProviderRow: Sendable {
     package let terminator: OpenAIByteStream.Terminator
     /// Whether `stream_options` is understood.
     package let takesStreamOptions: Bool
-    /// What stands between a base URL that names no version and the paths.
+    /// What stands between a base URL that names no version and the paths. May hold `{region}` and `{project}`.
     package let version: String
+    /// Settings without which it cannot be reached.
+    package var needs: [String] {
+        ["region", "project"].filter { (baseURL ?? "").contains("{\($0)}") || version.contains("{\($0)}") }
+    }
 
     init(
         _ kind: String, _ baseURL: String?, _ environmentVariable: String?, authorization: Authorization = .bearer,
@@ -83,6 +92,12 @@ extension ProviderRow {
         ProviderRow(
             "azure-openai", nil, nil, authorization: .header("api-key"),
             wires: [.openAIChat, .openAICompletions, .openAIResponses], version: "/openai/v1"),
+        ProviderRow(
+            "bedrock", "https://bedrock-runtime.{region}.amazonaws.com", nil,
+            authorization: .signature(service: "bedrock"), wires: [.bedrock], version: ""),
+        ProviderRow(
+            "vertex", "https://{region}-aiplatform.googleapis.com", nil, authorization: .serviceAccount,
+            wires: [.gemini], version: "/v1/projects/{project}/locations/{region}/publishers/google"),
         ProviderRow(
             "cohere", "https://api.cohere.com/v2", "CO_API_KEY", wires: [.cohere], version: "/v2"),
         ProviderRow("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),

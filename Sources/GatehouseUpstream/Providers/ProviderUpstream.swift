@@ -10,7 +10,7 @@ package final class ProviderUpstream: Upstream {
     private let timeouts: HTTPTimeouts
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
     private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
-    private let basePath: String
+    private let place: ProviderPlace
     /// All header lines of a request, up to the value of `Content-Length`, which comes last.
     private let fields: ByteBuffer
     /// Request line and header lines of formats whose path never changes.
@@ -21,19 +21,19 @@ package final class ProviderUpstream: Upstream {
     ///   - extra: Headers of the operator's own choice; they replace ours of the same name.
     ///   - userAgent: How this gateway names itself.
     package init(
-        name: String, row: ProviderRow, key: Secret?, headers extra: [(name: String, value: Secret)] = [],
+        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?, headers extra: [(name: String, value: Secret)] = [],
         connector: HTTPConnector, timeouts: HTTPTimeouts, group: any EventLoopGroup, userAgent: String
     ) {
         self.name = name
         self.row = row
         self.timeouts = timeouts
         let origin = connector.origin
-        basePath = origin.path
+        self.place = place
         let fields = Self.fields(origin, row, key, extra, userAgent)
         self.fields = fields
         var heads: [Dialect: ByteBuffer] = [:]
-        for wire in row.wires where !ProviderPath.dependsOnModel(wire) {
-            let path = ProviderPath.of(wire, row, below: origin.path, model: "", stream: false)
+        for wire in row.wires where !ProviderPath.dependsOnModel(wire, place) {
+            let path = ProviderPath.of(wire, place, model: "", stream: false)
             var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
             head.writeImmutableBuffer(fields)
             heads[wire] = head
@@ -65,6 +65,7 @@ package final class ProviderUpstream: Upstream {
             switch row.authorization {
             case .bearer, .optionalBearer: headers.add(name: "authorization", value: "Bearer " + key.reveal())
             case .header(let name): headers.add(name: name, value: key.reveal())
+            case .signature, .serviceAccount: break  // Joins each request, when it goes out.
             }
         }
         for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
@@ -99,7 +100,7 @@ package final class ProviderUpstream: Upstream {
 
     /// The head of a request whose path names the model.
     private func head(_ wire: Dialect, _ request: UpstreamRequest) -> ByteBuffer {
-        let path = ProviderPath.of(wire, row, below: basePath, model: request.model, stream: request.stream)
+        let path = ProviderPath.of(wire, place, model: request.model, stream: request.stream)
         var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
         head.writeImmutableBuffer(fields)
         return head

@@ -9,7 +9,7 @@ enum HostCatalog {
             providers: ProviderRow.all.map { row in
                 .init(
                     name: row.kind, kind: row.kind, environmentVariable: row.environmentVariable,
-                    needsBaseURL: row.baseURL == nil)
+                    needsBaseURL: row.baseURL == nil, needs: row.needs)
             },
             agentKinds: AgentKind.allCases.filter { $0 != .custom }.map(\.rawValue),
             agentsOnPath: {

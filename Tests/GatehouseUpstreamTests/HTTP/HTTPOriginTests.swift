@@ -22,17 +22,55 @@ import Testing
         #expect(HTTPOrigin(url) == nil)
     }
 
-    @Test func pathsOfOperations() throws {
-        let openai = try #require(ProviderRow.named("openai"))
-        #expect(openai.path(of: .chatCompletions, below: "") == "/v1/chat/completions")
-        #expect(openai.path(of: .chatCompletions, below: "/v1") == "/v1/chat/completions")
-        #expect(openai.path(of: .completions, below: "/openai/v1") == "/openai/v1/completions")
-        let perplexity = try #require(ProviderRow.named("perplexity"))
-        #expect(perplexity.path(of: .chatCompletions, below: "") == "/chat/completions")
+    private func path(
+        _ kind: String, _ wire: Dialect, base: String = "", model: String = "m", stream: Bool = false,
+        version: String? = nil
+    ) throws -> String {
+        let row = try #require(ProviderRow.named(kind))
+        let place = ProviderPlace(row, base: base, region: "eu-west-1", project: "p", apiVersion: version)
+        return ProviderPath.of(wire, place, model: model, stream: stream)
+    }
+
+    @Test func pathsOfTheOpenAIFamily() throws {
+        #expect(try path("openai", .openAIChat) == "/v1/chat/completions")
+        #expect(try path("openai", .openAIResponses, base: "/v1") == "/v1/responses")
+        #expect(try path("openai", .openAICompletions, base: "/openai/v1") == "/openai/v1/completions")
+        #expect(try path("perplexity", .openAIChat) == "/chat/completions")
+        #expect(try path("azure-openai", .openAIChat) == "/openai/v1/chat/completions")
+        #expect(
+            try path("azure-openai", .openAIChat, model: "my gpt", version: "2024-10-21")
+                == "/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21")
+        #expect(
+            try path("azure-openai", .openAIResponses, version: "2025-03-01-preview")
+                == "/openai/responses?api-version=2025-03-01-preview")
+    }
+
+    @Test func pathsOfOtherFormats() throws {
+        #expect(try path("anthropic", .anthropic) == "/v1/messages")
+        #expect(try path("cohere", .cohere, base: "/v2") == "/v2/chat")
+        #expect(try path("ollama", .ollama, base: "/v1") == "/api/chat")
+        #expect(try path("ollama", .openAIChat, base: "/v1") == "/v1/chat/completions")
+        #expect(try path("gemini", .gemini, model: "gemini-x") == "/v1beta/models/gemini-x:generateContent")
+        #expect(
+            try path("gemini", .gemini, model: "tunedModels/a b", stream: true)
+                == "/v1beta/tunedModels/a%20b:streamGenerateContent?alt=sse")
+        #expect(
+            try path("bedrock", .bedrock, model: "anthropic.claude:0/x", stream: true)
+                == "/model/anthropic.claude%3A0%2Fx/converse-stream")
+        #expect(
+            try path("vertex", .gemini, model: "g")
+                == "/v1/projects/p/locations/eu-west-1/publishers/google/models/g:generateContent")
+    }
+
+    @Test func rowsAreSound() {
         for row in ProviderRow.all {
-            if let base = row.baseURL { #expect(HTTPOrigin(base) != nil, "\(row.kind)") }
+            let base = row.baseURL.map { ProviderPlace.fill($0, region: "r", project: "p") }
+            if let base { #expect(HTTPOrigin(base) != nil, "\(row.kind)") }
+            #expect(!row.wires.isEmpty, "\(row.kind)")
         }
         #expect(Set(ProviderRow.all.map(\.kind)).count == ProviderRow.all.count)
+        #expect(ProviderRow.named("bedrock")?.needs == ["region"])
+        #expect(ProviderRow.named("vertex")?.needs == ["region", "project"])
     }
 
     @Test func theProxyOfTheEnvironment() throws {
