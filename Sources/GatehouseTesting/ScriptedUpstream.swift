@@ -14,7 +14,7 @@ package final class ScriptedUpstream: Upstream {
         attempts = NIOLoopBoundBox([], eventLoop: eventLoop)
     }
 
-    package func lane(for dialect: Dialect) -> UpstreamLane { lane }
+    package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? { lane }
 
     /// One attempt, and what was asked of it since.
     package final class Attempt: UpstreamAttempt {

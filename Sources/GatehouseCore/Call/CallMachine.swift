@@ -72,6 +72,8 @@ package struct CallMachine: Sendable {
         case buffering(ByteBuffer)
         case bufferingError(UpstreamHead, ByteBuffer)
         case streaming
+        /// Bytes of no format that is looked into (sound): they go through as they are.
+        case passing
         case over
     }
 
@@ -81,6 +83,8 @@ package struct CallMachine: Sendable {
     package private(set) var isCommitted = false
     private var state = State.waiting
     private var lane: AnswerLane
+    /// What the caller is told the answer is, where it is neither JSON nor a stream of a dialect.
+    package private(set) var contentType: String?
 
     package init(_ plan: Plan) {
         self.plan = plan
@@ -106,7 +110,10 @@ package struct CallMachine: Sendable {
         switch head.status {
         case 200..<300:
             let isEventStream = Self.isStream(head.contentType)
-            if plan.stream, isEventStream {
+            if plan.operation.surface != .generation, !Self.isJSON(head.contentType), !head.contentType.isEmpty {
+                contentType = head.contentType
+                state = .passing
+            } else if plan.stream, isEventStream {
                 state = .streaming
             } else if !isEventStream, Self.isJSON(head.contentType) {
                 state = .buffering(ByteBuffer())
@@ -135,6 +142,7 @@ package struct CallMachine: Sendable {
     package mutating func received(bytes: ByteBuffer) -> Action {
         switch state {
         case .streaming: return relay(bytes)
+        case .passing: return relay(.one(bytes))
         case .buffering(var body):
             state = .over
             // Looked at before it is added: growing a buffer beyond the limit would cost twice the limit.
@@ -162,6 +170,7 @@ package struct CallMachine: Sendable {
     package mutating func receivedEnd() -> Action {
         switch state {
         case .streaming: return endOfStream()
+        case .passing: return finish(.none)
         case .buffering(let body): return finishWhole(body)
         case .bufferingError(let head, let body):
             return end(lane.failure(head, body))
@@ -190,7 +199,9 @@ package struct CallMachine: Sendable {
         switch lane.whole(body) {
         case .failure(let failure): return end(failure)
         case .success(let answer):
-            guard !plan.stream else { return end(.init(.protocol, detail: "a whole response to a stream")) }
+            guard !plan.stream || plan.operation.surface != .generation else {
+                return end(.init(.protocol, detail: "a whole response to a stream"))
+            }
             settle(.completed)
             return .respond(answer)
         }

@@ -115,16 +115,24 @@ private struct Scan {
     private var hasInput = false
 
     private struct Input {
+        enum Kind { case messages, text, any }
+
         let name: StaticString
-        /// Text is an input too.
-        let takesText: Bool
+        /// A member that may stand in its place.
+        let other: StaticString?
+        let kind: Kind
 
         init(_ operation: Operation) {
             switch operation {
-            case .chatCompletions, .messages: (name, takesText) = ("messages", false)
-            case .completions: (name, takesText) = ("prompt", true)
-            case .responses: (name, takesText) = ("input", true)
-            case .generateContent: (name, takesText) = ("contents", false)
+            case .chatCompletions, .messages, .countTokens: (name, other, kind) = ("messages", nil, .messages)
+            case .completions, .images: (name, other, kind) = ("prompt", nil, .text)
+            case .responses, .embeddings, .speech: (name, other, kind) = ("input", nil, .text)
+            case .generateContent: (name, other, kind) = ("contents", nil, .messages)
+            case .geminiCountTokens: (name, other, kind) = ("contents", "generateContentRequest", .any)
+            case .embedContent: (name, other, kind) = ("content", "requests", .any)
+            case .moderations: (name, other, kind) = ("input", nil, .any)
+            case .rerank: (name, other, kind) = ("documents", nil, .any)
+            case .transcriptions: (name, other, kind) = ("file", nil, .any)
             }
         }
     }
@@ -179,6 +187,8 @@ private struct Scan {
             streamRange = value.range
         } else if named(input.name) {
             try checkInput(value, bytes)
+        } else if let other = input.other, named(other) {
+            hasInput = true
         } else if named("max_tokens") {
             maxTokens = try count(value, bytes, "max_tokens", 1...Self.largestTokenCount)
         } else if named("max_completion_tokens") {
@@ -202,11 +212,13 @@ private struct Scan {
         _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>
     ) throws(Problem) {
         hasInput = true
-        if input.takesText {
+        switch input.kind {
+        case .any: break
+        case .text:
             guard value.kind == .string || value.kind == .array else {
                 throw invalid("\(input.name)", "must be a string or an array")
             }
-        } else {
+        case .messages:
             guard value.kind == .array, !isEmptyArray(value.range, bytes) else {
                 throw invalid("\(input.name)", "must be an array with at least one message")
             }

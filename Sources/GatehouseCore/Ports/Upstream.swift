@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Something that can answer a call: a provider over HTTP, an agent in a process, a built-in model.
 package protocol Upstream: AnyObject, Sendable {
-    /// How a call in this dialect is carried to it.
-    func lane(for dialect: Dialect) -> UpstreamLane
+    /// How such a call is carried to it; `nil` when it does not do that kind of work.
+    func lane(for operation: Operation) -> UpstreamLane?
 
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
     /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
@@ -30,6 +30,7 @@ package struct UpstreamRequest: Sendable {
 
     /// The id of the call, for logs; it is not sent to providers.
     package var id: String
+    package var surface: Surface
     package var lane: UpstreamLane
     /// The model's name as the target knows it; empty for the target's default.
     package var model: String
@@ -37,12 +38,15 @@ package struct UpstreamRequest: Sendable {
     package var payload: Payload
     /// Headers that belong to the body (`anthropic-beta`).
     package var headers: [EncodedRequest.Header]
+    /// Of the body, where it is not JSON.
+    package var contentType: String?
 
     package init(
-        id: String, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,
+        id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,
         headers: [EncodedRequest.Header] = []
     ) {
         self.id = id
+        self.surface = surface
         self.lane = lane
         self.model = model
         self.stream = stream

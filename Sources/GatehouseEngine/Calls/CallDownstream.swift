@@ -28,6 +28,8 @@ package struct CallResponseHead: Sendable {
     package var dropped: [String] = []
     /// A stream is a JSON array, not server-sent events.
     package var isArray = false
+    /// Of an answer that is neither JSON nor a stream of a dialect.
+    package var contentType: String?
 }
 
 /// A request whose head and body are complete, from a caller who is known.
@@ -41,6 +43,8 @@ package struct CallRequest: Sendable {
     package var target: PathTarget?
     /// The caller's `anthropic-beta` values.
     package var betas: [String] = []
+    /// Of the body, where it is not JSON.
+    package var contentType: String?
     /// When its head came.
     package var start: NIODeadline
 

@@ -172,7 +172,7 @@ package final class CallDriver: UpstreamReply {
         CallResponseHead(
             status: status, requestID: request.id, provider: record.provider.isEmpty ? nil : record.provider,
             model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts,
-            dropped: record.dropped, isArray: request.target?.asArray ?? false)
+            dropped: record.dropped, isArray: request.target?.asArray ?? false, contentType: machine?.contentType)
     }
 
     private func markFirstByte() {

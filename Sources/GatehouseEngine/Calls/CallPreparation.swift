@@ -15,7 +15,10 @@ struct CallPreparation {
     /// - Throws: `GatehouseError` that names the field at fault, or one that the target cannot express.
     init(_ call: CallRequest, _ head: RequestHead, _ route: Route, now: Int) throws(GatehouseError) {
         let dialect = call.operation.dialect
-        let lane = route.entry.upstream.lane(for: dialect)
+        guard let lane = route.entry.upstream.lane(for: call.operation) else {
+            throw GatehouseError(
+                .unsupportedParameter, "\(route.entry.name) does not offer \(call.operation.path).", param: "model")
+        }
         var identity = AnswerIdentity(call: Self.plainID(call.id), model: head.model, created: now)
         var names = NameMap()
         var headers: [EncodedRequest.Header] = []
@@ -43,7 +46,8 @@ struct CallPreparation {
             if dialect == .openAIResponses { identity.echo = ResponsesEcho.members(of: document) }
         }
         request = UpstreamRequest(
-            id: call.id, lane: lane, model: route.model, stream: head.stream, payload: payload, headers: headers)
+            id: call.id, surface: call.operation.surface, lane: lane, model: route.model, stream: head.stream,
+            payload: payload, headers: headers)
         var options = StreamOptions()
         options.wantsUsage = head.wantsUsage || (dialect != .openAIChat && dialect != .openAICompletions)
         options.asArray = call.target?.asArray ?? false

@@ -17,6 +17,13 @@ enum DataPlaneRoutes {
         case "/v1/completions": Match(operation: .completions)
         case "/v1/responses": Match(operation: .responses)
         case "/v1/messages": Match(operation: .messages)
+        case "/v1/messages/count_tokens": Match(operation: .countTokens)
+        case "/v1/embeddings": Match(operation: .embeddings)
+        case "/v1/moderations": Match(operation: .moderations)
+        case "/v1/images/generations": Match(operation: .images)
+        case "/v1/audio/speech": Match(operation: .speech)
+        case "/v1/audio/transcriptions": Match(operation: .transcriptions)
+        case "/v1/rerank", "/v2/rerank": Match(operation: .rerank)
         default: try gemini(path, uri)
         }
     }
@@ -26,10 +33,13 @@ enum DataPlaneRoutes {
         guard let root = ["/v1beta/models/", "/v1/models/"].first(where: { path.hasPrefix($0) }),
             let colon = path.lastIndex(of: ":")
         else { return nil }
-        let stream: Bool
+        let operation: GatehouseCore.Operation
+        var stream = false
         switch path[path.index(after: colon)...] {
-        case "generateContent": stream = false
-        case "streamGenerateContent": stream = true
+        case "generateContent": operation = .generateContent
+        case "streamGenerateContent": (operation, stream) = (.generateContent, true)
+        case "countTokens": operation = .geminiCountTokens
+        case "embedContent", "batchEmbedContents": operation = .embedContent
         default: return nil
         }
         let name = path[path.index(path.startIndex, offsetBy: root.count)..<colon]
@@ -47,7 +57,7 @@ enum DataPlaneRoutes {
                 param: "key")
         }
         return Match(
-            operation: .generateContent,
+            operation: operation,
             target: PathTarget(model: model, stream: stream, asArray: stream && !parameters.contains("alt=sse")))
     }
 }

@@ -20,7 +20,7 @@ extension FrontDoor: CallDownstream {
     }
 
     func beginStream(_ head: CallResponseHead) {
-        writeHead(head, type: head.isArray ? "application/json" : "text/event-stream; charset=utf-8")
+        writeHead(head, type: Self.type(ofStream: head))
         // Proxies in front (nginx) would else hold small events back.
         output.writeStaticString("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
         output.writeStaticString(isChunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n")
@@ -84,7 +84,12 @@ extension FrontDoor: CallDownstream {
         if output.capacity <= Self.largePiece { output.clear() } else { output = ByteBuffer() }
     }
 
-    private func writeHead(_ head: CallResponseHead, type: StaticString) {
+    private static func type(ofStream head: CallResponseHead) -> String {
+        if let type = head.contentType, isHeaderValue(type) { return type }
+        return head.isArray ? "application/json" : "text/event-stream; charset=utf-8"
+    }
+
+    private func writeHead(_ head: CallResponseHead, type: String) {
         output.reserveCapacity(512)
         if head.status == 200 {
             output.writeStaticString("HTTP/1.1 200 OK\r\ncontent-type: ")
@@ -92,7 +97,7 @@ extension FrontDoor: CallDownstream {
             let status = HTTPResponseStatus(statusCode: head.status)
             output.writeString("HTTP/1.1 \(head.status) \(status.reasonPhrase)\r\ncontent-type: ")
         }
-        output.writeStaticString(type)
+        output.writeString(type)
         writeField("\r\ndate: ", loop.httpDate())
         writeField("\r\nx-request-id: ", head.requestID)
         if let provider = head.provider { writeField("\r\nx-gatehouse-provider: ", provider) }

@@ -19,6 +19,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let framing: Calling
         let match: DataPlaneRoutes.Match
         let betas: [String]
+        /// Where it is not JSON.
+        let contentType: String?
         let principal: Principal
         let snapshot: RoutingSnapshot
         let id: String
@@ -244,20 +246,36 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         if let length = fields.contentLength, Int(length) ?? .max > services.limits.body {
             throw bodyTooLarge()
         }
-        if let type = fields.contentType, !Self.isJSON(type) {
-            throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
-        }
+        let contentType = try contentType(fields, match.operation)
         let id = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
         let chunked = head.version == .http1_1
         state = .arriving
         arriving = Arriving(
             framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
             betas: fields.betas.flatMap { $0.split(separator: ",").map { $0.filter { $0 != " " } } },
+            contentType: contentType,
             principal: principal, snapshot: snapshot, id: id, start: .now())
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
         }
+    }
+
+    /// The type of the body where it is not JSON: only sound files come as forms.
+    private func contentType(
+        _ fields: RequestFields, _ operation: GatehouseCore.Operation
+    ) throws(GatehouseError) -> String? {
+        if operation == .transcriptions {
+            guard let type = fields.contentType, type.lowercased().hasPrefix("multipart/form-data") else {
+                throw GatehouseError(
+                    .unsupportedMediaType, "The body must be multipart/form-data.", param: "content-type")
+            }
+            return type
+        }
+        if let type = fields.contentType, !Self.isJSON(type) {
+            throw GatehouseError(.unsupportedMediaType, "The body must be application/json.", param: "content-type")
+        }
+        return nil
     }
 
     private static func isJSON(_ type: String) -> Bool {
@@ -287,6 +305,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             snapshot: request.snapshot, body: request.body, start: request.start)
         call.target = request.match.target
         call.betas = request.betas
+        call.contentType = request.contentType
         let driver = CallDriver(
             call, on: context.eventLoop, downstream: self, observer: services.observer)
         self.driver = driver

@@ -13,7 +13,9 @@ package final class AgentUpstream: Upstream {
         self.slots = AgentSlots(limit: max(1, settings.concurrency))
     }
 
-    package func lane(for dialect: Dialect) -> UpstreamLane { .events }
+    package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? {
+        operation.surface == .generation ? .events : nil
+    }
 
     /// Attempts that hold a slot now, until nothing of their processes is left.
     package var slotsInUse: Int { slots.inUse }

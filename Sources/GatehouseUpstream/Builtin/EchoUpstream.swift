@@ -4,7 +4,9 @@ package import NIOCore
 /// The built-in model `gatehouse/echo`: streams the last message back word by word and counts words as tokens. For a
 /// first call without any key, and for tests of everything around a model.
 package final class EchoUpstream: Upstream {
-    package func lane(for dialect: Dialect) -> UpstreamLane { .events }
+    package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? {
+        operation.surface == .generation ? .events : nil
+    }
 
     package init() {}
 

@@ -39,9 +39,12 @@ package struct ProviderPlace: Sendable {
 /// Where a wire format's requests go, below a provider's base URL.
 enum ProviderPath {
     /// - Parameter model: Goes into the path for those who want it there, percent-encoded.
-    static func of(_ wire: Dialect, _ place: ProviderPlace, model: String, stream: Bool) -> String {
-        if let version = place.apiVersion { return azure(wire, place.base, model, version) }
+    static func of(
+        _ wire: Dialect, _ surface: Surface, _ place: ProviderPlace, model: String, stream: Bool
+    ) -> String {
+        if let version = place.apiVersion { return azure(wire, surface, place.base, model, version) }
         let root = namesVersion(place.base) ? place.base : place.base + place.version
+        if surface != .generation { return other(surface, wire, root, place.base, model) }
         switch wire {
         case .openAIChat: return root + "/chat/completions"
         case .openAICompletions: return root + "/completions"
@@ -49,24 +52,61 @@ enum ProviderPath {
         case .anthropic: return root + "/messages"
         case .cohere: return root + "/chat"
         case .gemini:
-            // Tuned and cached models come with their collection's name.
-            let name = model.contains("/") ? encoded(model, keeping: "/") : "models/" + encoded(model)
-            return root + "/" + name + (stream ? ":streamGenerateContent?alt=sse" : ":generateContent")
+            return root + geminiModel(model) + (stream ? ":streamGenerateContent?alt=sse" : ":generateContent")
         case .bedrock: return root + "/model/" + encoded(model) + (stream ? "/converse-stream" : "/converse")
         case .ollama:
-            // The native API lies beside `/v1`.
-            return (place.base.hasSuffix("/v1") ? String(place.base.dropLast(3)) : place.base) + "/api/chat"
+            return besideVersion(place.base) + "/api/chat"
         }
     }
 
+    /// Everything but generation.
+    private static func other(
+        _ surface: Surface, _ wire: Dialect, _ root: String, _ base: String, _ model: String
+    ) -> String {
+        switch (surface, wire) {
+        case (.tokenCount, .gemini): root + geminiModel(model) + ":countTokens"
+        case (.tokenCount, _): root + "/messages/count_tokens"
+        case (.embeddings, .gemini): root + geminiModel(model) + ":batchEmbedContents"
+        case (.embeddings, .cohere): root + "/embed"
+        case (.embeddings, .ollama): besideVersion(base) + "/api/embed"
+        case (.embeddings, .bedrock): root + "/model/" + encoded(model) + "/invoke"
+        default: root + openAIPath(surface)
+        }
+    }
+
+    private static func openAIPath(_ surface: Surface) -> String {
+        switch surface {
+        case .generation: "/chat/completions"
+        case .tokenCount: "/responses/input_tokens"
+        case .embeddings: "/embeddings"
+        case .moderation: "/moderations"
+        case .images: "/images/generations"
+        case .speech: "/audio/speech"
+        case .transcription: "/audio/transcriptions"
+        case .rerank: "/rerank"
+        }
+    }
+
+    /// Tuned models come with their collection's name.
+    private static func geminiModel(_ model: String) -> String {
+        "/" + (model.contains("/") ? encoded(model, keeping: "/") : "models/" + encoded(model))
+    }
+
+    /// Ollama's native API lies beside `/v1`.
+    private static func besideVersion(_ base: String) -> String {
+        base.hasSuffix("/v1") ? String(base.dropLast(3)) : base
+    }
+
     /// Azure's dated API: chat and completions below the deployment, responses beside them.
-    private static func azure(_ wire: Dialect, _ base: String, _ model: String, _ version: String) -> String {
+    private static func azure(
+        _ wire: Dialect, _ surface: Surface, _ base: String, _ model: String, _ version: String
+    ) -> String {
         let deployment = base + "/openai/deployments/" + encoded(model)
         let path =
-            switch wire {
-            case .openAIResponses: base + "/openai/responses"
-            case .openAICompletions: deployment + "/completions"
-            default: deployment + "/chat/completions"
+            switch (surface, wire) {
+            case (.generation, .openAIResponses): base + "/openai/responses"
+            case (.generation, .openAICompletions): deployment + "/completions"
+            default: deployment + openAIPath(surface)
             }
         return path + "?api-version=" + encoded(version)
     }

@@ -134,6 +134,20 @@ extension ProviderRow {
         all.first { $0.kind == kind }
     }
 
+    /// Whether it does such work at all. Many that speak OpenAI's format do not have all of it, and answer 404 then.
+    func does(_ surface: Surface) -> Bool {
+        switch (surface, wires.first) {
+        case (.generation, _): true
+        case (.tokenCount, .anthropic), (.tokenCount, .gemini): true
+        case (.tokenCount, _): false
+        case (.embeddings, .anthropic): false
+        case (.embeddings, _): true
+        case (.rerank, .cohere), (.rerank, .openAIChat): true
+        case (_, .openAIChat): true
+        default: false
+        }
+    }
+
     /// How a call in `dialect` is carried.
     package func wire(for dialect: Dialect) -> Dialect {
         wires.contains(dialect) ? dialect : wires.first ?? .openAIChat

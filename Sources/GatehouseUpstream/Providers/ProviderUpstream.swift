@@ -11,7 +11,7 @@ package final class ProviderUpstream: Upstream {
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
     private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
     private let place: ProviderPlace
-    /// All header lines of a request, up to the value of `Content-Length`, which comes last.
+    /// The header lines of every request.
     private let fields: ByteBuffer
     /// Request line and header lines of formats whose path never changes.
     private let heads: [Dialect: ByteBuffer]
@@ -21,7 +21,8 @@ package final class ProviderUpstream: Upstream {
     ///   - extra: Headers of the operator's own choice; they replace ours of the same name.
     ///   - userAgent: How this gateway names itself.
     package init(
-        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?, headers extra: [(name: String, value: Secret)] = [],
+        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?,
+        headers extra: [(name: String, value: Secret)] = [],
         connector: HTTPConnector, timeouts: HTTPTimeouts, group: any EventLoopGroup, userAgent: String
     ) {
         self.name = name
@@ -33,7 +34,7 @@ package final class ProviderUpstream: Upstream {
         self.fields = fields
         var heads: [Dialect: ByteBuffer] = [:]
         for wire in row.wires where !ProviderPath.dependsOnModel(wire, place) {
-            let path = ProviderPath.of(wire, place, model: "", stream: false)
+            let path = ProviderPath.of(wire, .generation, place, model: "", stream: false)
             var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
             head.writeImmutableBuffer(fields)
             heads[wire] = head
@@ -54,7 +55,6 @@ package final class ProviderUpstream: Upstream {
     ) -> ByteBuffer {
         var headers = HTTPHeaders()
         headers.add(name: "host", value: origin.hostHeader)
-        headers.add(name: "content-type", value: "application/json")
         headers.add(
             name: "accept",
             value: row.wires.contains(.ollama)
@@ -71,11 +71,12 @@ package final class ProviderUpstream: Upstream {
         for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
         var lines = ByteBuffer()
         for (name, value) in headers { lines.writeString("\(name): \(value)\r\n") }
-        lines.writeStaticString("content-length: ")
         return lines
     }
 
-    package func lane(for dialect: Dialect) -> UpstreamLane { .wire(row.wire(for: dialect)) }
+    package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? {
+        row.does(operation.surface) ? .wire(row.wire(for: operation.dialect)) : nil
+    }
 
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
@@ -85,12 +86,17 @@ package final class ProviderUpstream: Upstream {
         else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
-        let head = heads[wire] ?? head(wire, request)
+        let head = (request.surface == .generation ? heads[wire] : nil) ?? head(wire, request)
         let length = body.readableBytes + splice.growth
-        var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 24)
+        var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 128)
         bytes.writeImmutableBuffer(head)
+        for header in request.headers { bytes.writeString("\(header.name): \(header.value)\r\n") }
+        if let type = request.contentType {
+            bytes.writeString("content-type: \(type)\r\ncontent-length: ")
+        } else {
+            bytes.writeStaticString("content-type: application/json\r\ncontent-length: ")
+        }
         bytes.writeString(String(length))
-        for header in request.headers { bytes.writeString("\r\n\(header.name): \(header.value)") }
         bytes.writeStaticString("\r\n\r\n")
         splice.write(body, to: &bytes)
         let attempt = HTTPAttempt(pool: pool, request: bytes, timeouts: timeouts, reply: reply)
@@ -98,9 +104,10 @@ package final class ProviderUpstream: Upstream {
         return attempt
     }
 
-    /// The head of a request whose path names the model.
+    /// The head of a request whose path is not always the same.
     private func head(_ wire: Dialect, _ request: UpstreamRequest) -> ByteBuffer {
-        let path = ProviderPath.of(wire, place, model: request.model, stream: request.stream)
+        let path = ProviderPath.of(
+            wire, request.surface, place, model: request.model, stream: request.stream)
         var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
         head.writeImmutableBuffer(fields)
         return head

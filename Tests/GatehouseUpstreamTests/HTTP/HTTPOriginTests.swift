@@ -24,11 +24,11 @@ import Testing
 
     private func path(
         _ kind: String, _ wire: Dialect, base: String = "", model: String = "m", stream: Bool = false,
-        version: String? = nil
+        version: String? = nil, surface: Surface = .generation
     ) throws -> String {
         let row = try #require(ProviderRow.named(kind))
         let place = ProviderPlace(row, base: base, region: "eu-west-1", project: "p", apiVersion: version)
-        return ProviderPath.of(wire, place, model: model, stream: stream)
+        return ProviderPath.of(wire, surface, place, model: model, stream: stream)
     }
 
     @Test func pathsOfTheOpenAIFamily() throws {
@@ -60,6 +60,18 @@ import Testing
         #expect(
             try path("vertex", .gemini, model: "g")
                 == "/v1/projects/p/locations/eu-west-1/publishers/google/models/g:generateContent")
+    }
+
+    @Test func pathsOfOtherWork() throws {
+        #expect(try path("openai", .openAIChat, surface: .embeddings) == "/v1/embeddings")
+        #expect(try path("openai", .openAIChat, surface: .transcription) == "/v1/audio/transcriptions")
+        #expect(try path("anthropic", .anthropic, surface: .tokenCount) == "/v1/messages/count_tokens")
+        #expect(try path("gemini", .gemini, surface: .embeddings) == "/v1beta/models/m:batchEmbedContents")
+        #expect(try path("ollama", .ollama, base: "/v1", surface: .embeddings) == "/api/embed")
+        #expect(try path("cohere", .cohere, surface: .rerank) == "/v2/rerank")
+        #expect(
+            try path("azure-openai", .openAIChat, version: "1", surface: .embeddings)
+                == "/openai/deployments/m/embeddings?api-version=1")
     }
 
     @Test func rowsAreSound() {
