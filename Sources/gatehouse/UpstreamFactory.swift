@@ -38,7 +38,7 @@ struct UpstreamFactory: Sendable {
         return UpstreamEntry(
             name: settings.name, upstream: upstream, kind: .provider, providerKind: settings.kind,
             streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
-            models: settings.models)
+            models: settings.models, source: upstream)
     }
 
     private func agent(_ settings: AgentConfiguration) -> UpstreamEntry? {

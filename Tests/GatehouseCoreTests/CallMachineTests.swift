@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct CallMachineTests {
     private func machine(
-        stream: Bool, lane: UpstreamLane = .openAIBytes, kind: GatehouseError.UpstreamKind = .provider
+        stream: Bool, lane: UpstreamLane = .wire(.openAIChat), kind: GatehouseError.UpstreamKind = .provider
     ) -> CallMachine {
         CallMachine(
             .init(
-                operation: .chatCompletions, stream: stream, wantsUsage: true, lane: lane, upstreamKind: kind,
-                identity: .init(call: "1", model: "m", created: 5)))
+                operation: .chatCompletions, stream: stream, lane: lane, upstreamKind: kind,
+                identity: AnswerIdentity(call: "1", model: "m", created: 5)))
     }
 
     private func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }

@@ -16,7 +16,7 @@ import Testing
         let keys: SingleKeyStore
 
         init(models: [String] = ["*"]) {
-            bytes = ScriptedUpstream(.openAIBytes, on: loop)
+            bytes = ScriptedUpstream(.wire(.openAIChat), on: loop)
             agent = ScriptedUpstream(.events, on: loop)
             keys = SingleKeyStore(token: "k", models: models)
         }

@@ -13,6 +13,8 @@ package struct UpstreamEntry: Sendable {
     package let hasDefaultModel: Bool
     /// The models it is known to have, without the provider's name; for the list that clients ask for.
     package let models: [String]
+    /// Who can be asked for more of them.
+    package let source: (any ModelSource)?
     /// Whether only the models above exist.
     package let isClosed: Bool
     /// What must hold of a request before it is started; throws what the caller is told.
@@ -21,7 +23,7 @@ package struct UpstreamEntry: Sendable {
     package init(
         name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind, providerKind: String = "",
         streams: StreamHabits = StreamHabits(), hasDefaultModel: Bool = false,
-        models: [String] = [], isClosed: Bool = false,
+        models: [String] = [], source: (any ModelSource)? = nil, isClosed: Bool = false,
         validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in
         }
     ) {
@@ -32,6 +34,7 @@ package struct UpstreamEntry: Sendable {
         self.streams = streams
         self.hasDefaultModel = hasDefaultModel
         self.models = models
+        self.source = source
         self.isClosed = isClosed
         self.validate = validate
     }

@@ -8,10 +8,11 @@ import NIOCore
 /// below `/v1beta`, Anthropic's with `anthropic-version`, else OpenAI's.
 enum ModelRoutes {
     static func add(to routes: ControlRoutes) {
+        let catalog = ModelCatalog()
         for root in ["/v1/models", "/v1beta/models"] {
-            routes.add(.get, root, .member) { request, caller throws(GatehouseError) in
+            routes.add(.get, root, .member) { request, caller async throws(GatehouseError) in
                 guard let caller else { return OperationsRoutes.json("{}") }
-                let names = caller.snapshot.modelNames.filter { caller.principal.mayUse(model: $0) }
+                let names = await catalog.names(caller.snapshot).filter { caller.principal.mayUse(model: $0) }
                 return json(list(names, caller.snapshot, shape(request)))
             }
             routes.add(.get, root + "/**", .member) { request, caller throws(GatehouseError) in

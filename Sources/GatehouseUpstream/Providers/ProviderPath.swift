@@ -97,6 +97,20 @@ enum ProviderPath {
         base.hasSuffix("/v1") ? String(base.dropLast(3)) : base
     }
 
+    /// Where the provider lists its models; `nil` when it does not.
+    static func models(_ row: ProviderRow, _ place: ProviderPlace) -> String? {
+        guard place.apiVersion == nil else { return nil }
+        let root = namesVersion(place.base) ? place.base : place.base + place.version
+        switch row.wires.first {
+        case .openAIChat: return root + "/models"
+        case .anthropic: return root + "/models?limit=1000"
+        case .gemini where row.authorization != .serviceAccount: return root + "/models?pageSize=1000"
+        case .ollama: return besideVersion(place.base) + "/api/tags"
+        case .cohere: return (root.hasSuffix("/v2") ? String(root.dropLast(3)) : root) + "/v1/models?page_size=1000"
+        default: return nil
+        }
+    }
+
     /// Azure's dated API: chat and completions below the deployment, responses beside them.
     private static func azure(
         _ wire: Dialect, _ surface: Surface, _ base: String, _ model: String, _ version: String

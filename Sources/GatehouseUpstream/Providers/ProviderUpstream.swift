@@ -9,10 +9,10 @@ package final class ProviderUpstream: Upstream {
 
     private let timeouts: HTTPTimeouts
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
-    private let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
-    private let place: ProviderPlace
+    let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
+    let place: ProviderPlace
     /// The header lines of every request.
-    private let fields: ByteBuffer
+    let fields: ByteBuffer
     /// Request line and header lines of formats whose path never changes.
     private let heads: [Dialect: ByteBuffer]
 

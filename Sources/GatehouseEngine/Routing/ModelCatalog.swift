@@ -1,0 +1,51 @@
+import GatehouseCore
+
+/// The models that clients are told of: those of the configuration, and those that providers list themselves.
+///
+/// A provider is asked when somebody wants the list, and again when its answer is older than `lifetime`. One that cannot be
+/// asked adds nothing, and is left alone for a while.
+package actor ModelCatalog {
+    private struct Answer {
+        var names: [String]
+        var until: ContinuousClock.Instant
+    }
+
+    private static let lifetime = Duration.seconds(300)
+    private static let rest = Duration.seconds(30)
+    /// Of one provider; some list thousands.
+    private static let maximumNames = 2000
+
+    private var answers: [ObjectIdentifier: Answer] = [:]
+
+    package init() {}
+
+    /// All names of a snapshot: aliases, configured models, listed ones, each once and in that order.
+    package func names(_ snapshot: RoutingSnapshot) async -> [String] {
+        let listed = await listed(snapshot)
+        var seen = Set<String>()
+        return (snapshot.modelNames + listed).filter { seen.insert($0).inserted }
+    }
+
+    private func listed(_ snapshot: RoutingSnapshot) async -> [String] {
+        let entries = snapshot.upstreams.filter { $0.source != nil }.sorted { $0.name < $1.name }
+        let now = ContinuousClock.now
+        answers = answers.filter { id, answer in
+            answer.until > now && entries.contains { $0.source.map(ObjectIdentifier.init) == id }
+        }
+        let stale = entries.filter { entry in entry.source.map { answers[ObjectIdentifier($0)] == nil } ?? false }
+        await withTaskGroup(of: (ObjectIdentifier, [String]?).self) { tasks in
+            for case let source? in stale.map(\.source) {
+                tasks.addTask { (ObjectIdentifier(source), try? await source.models()) }
+            }
+            for await (id, names) in tasks {
+                answers[id] = Answer(
+                    names: Array((names ?? []).prefix(Self.maximumNames)),
+                    until: now + (names == nil ? Self.rest : Self.lifetime))
+            }
+        }
+        return entries.flatMap { entry in
+            let names = entry.source.flatMap { answers[ObjectIdentifier($0)]?.names } ?? []
+            return names.map { "\(entry.name)/\($0)" }
+        }
+    }
+}
