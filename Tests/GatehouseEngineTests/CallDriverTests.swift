@@ -14,6 +14,7 @@ import Testing
         let downstream = RecordingDownstream()
         let observer = RecordingObserver()
         let keys: SingleKeyStore
+        let seals = SealMemory()
 
         init(models: [String] = ["*"]) {
             bytes = ScriptedUpstream(.wire(.openAIChat), on: loop)
@@ -36,7 +37,7 @@ import Testing
                 CallRequest(
                     id: "r", operation: .chatCompletions, principal: keys.principal, snapshot: snapshot,
                     body: ByteBuffer(string: body), start: .now()),
-                on: loop, downstream: downstream, observer: observer)
+                on: loop, downstream: downstream, observer: observer, seals: seals)
             driver.start(now: 5)
             return driver
         }

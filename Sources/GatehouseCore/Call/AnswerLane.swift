@@ -29,6 +29,9 @@ struct AnswerLane: Sendable {
     private var encoder: (any StreamEncoder)?
     private var builder: AnswerBuilder?
 
+    /// Only where seals could be lost: between dialects.
+    private var sealCollector: SealCollector?
+    private var wholeSeals: [Seal] = []
     private var events: [CanonicalEvent] = []
     private var held = ByteBuffer()
     private var hasContent = false
@@ -50,6 +53,7 @@ struct AnswerLane: Sendable {
                 wire == .openAIChat
                 ? OpenAIChatStreamDecoder(terminator: plan.terminator) : wire.codec.streamDecoder()
             encoder = dialect.codec.streamEncoder(as: identity, options: plan.options)
+            sealCollector = SealCollector()
         case (nil, true): encoder = dialect.codec.streamEncoder(as: identity, options: plan.options)
         case (nil, false): builder = AnswerBuilder()
         case (.some, false): break
@@ -58,6 +62,9 @@ struct AnswerLane: Sendable {
 
     /// As far as the upstream has told it.
     var usage: Usage? { toldUsage ?? byteStream?.usage ?? relay?.usage }
+
+    /// What the vendor sealed in this answer, once it is whole.
+    var seals: [Seal] { sealCollector?.seals ?? wholeSeals }
 
     /// Bytes of answers gathered from events so far.
     var gathered: Int { builder?.size ?? 0 }
@@ -137,6 +144,7 @@ struct AnswerLane: Sendable {
 
     private mutating func encode(_ event: CanonicalEvent, _ buffer: inout ByteBuffer, _ output: inout AnswerOutput) {
         note(event)
+        sealCollector?.add(event)
         if Self.isContent(event) { hasContent = true }
         if case .finished = event { output.isDone = true }
         let restored = names.restore(event)
@@ -195,6 +203,7 @@ struct AnswerLane: Sendable {
             cost = response.finish.cost
             reason = response.finish.reason
             if wire == dialect { return .success(body) }
+            wholeSeals = SealCollector.seals(of: response)
             return .success(
                 Self.render(dialect.codec.encodeResponse(names.restore(response), as: identity)))
         } catch {

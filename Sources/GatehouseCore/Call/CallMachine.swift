@@ -96,6 +96,8 @@ package struct CallMachine: Sendable {
     package var cost: Cost? { lane.cost }
     package var finishReason: FinishReason? { lane.reason }
     package var isOver: Bool { outcome != nil }
+    /// What the vendor sealed in this answer, once it is whole.
+    package var seals: [Seal] { lane.seals }
 
     /// The error as the caller's dialect ends a stream with it.
     package mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {

@@ -38,7 +38,6 @@ package enum ResponsesEcho { package static func members(of body: JSONValue) -> 
 package enum OpenAIChatCodec: StubCodec {}
 package enum OpenAICompletionsCodec: StubCodec {}
 package enum ResponsesCodec: StubCodec {}
-package enum AnthropicCodec: StubCodec {}
 package enum GeminiCodec: StubCodec {}
 package enum BedrockCodec: StubCodec {}
 package enum CohereCodec: StubCodec {}

@@ -7,6 +7,7 @@ package final class CallDriver: UpstreamReply {
     private let request: CallRequest
     private let eventLoop: any EventLoop
     private let observer: any CallObserver
+    private let seals: SealMemory
     private var downstream: (any CallDownstream)?
     private var machine: CallMachine?
     private var attempt: (any UpstreamAttempt)?
@@ -14,14 +15,18 @@ package final class CallDriver: UpstreamReply {
     /// The downstream takes bytes. Kept because it may say so before the attempt is there.
     private var isWritable = true
 
-    /// - Parameter observer: Told once, when the call is settled.
+    /// - Parameters:
+    ///   - observer: Told once, when the call is settled.
+    ///   - seals: Where the seals of translated answers are kept for the next turn.
     package init(
-        _ request: CallRequest, on eventLoop: any EventLoop, downstream: any CallDownstream, observer: any CallObserver
+        _ request: CallRequest, on eventLoop: any EventLoop, downstream: any CallDownstream,
+        observer: any CallObserver, seals: SealMemory
     ) {
         self.request = request
         self.eventLoop = eventLoop
         self.downstream = downstream
         self.observer = observer
+        self.seals = seals
         record = CallRecord(id: request.id, operation: request.operation, key: request.principal.name)
         record.bytesIn = request.body.readableBytes
     }
@@ -49,7 +54,7 @@ package final class CallDriver: UpstreamReply {
         record.provider = route.entry.name
         record.upstreamModel = route.model
         record.isAgent = route.entry.kind == .agent
-        let prepared = try CallPreparation(request, head, route, now: now)
+        let prepared = try CallPreparation(request, head, route, seals: seals, now: now)
         record.dropped = prepared.dropped
         machine = CallMachine(prepared.plan)
         record.attempts = 1
@@ -189,6 +194,7 @@ package final class CallDriver: UpstreamReply {
             record.outcome = machine.outcome ?? .clientGone
             record.usage = machine.usage
             record.cost = machine.cost
+            if case .completed = machine.outcome { seals.keep(machine.seals, owner: request.principal.name) }
         }
         record.duration = NIODeadline.now() - request.start
         downstream = nil

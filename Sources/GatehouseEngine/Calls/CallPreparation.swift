@@ -13,7 +13,9 @@ struct CallPreparation {
 
     /// - Parameter now: Seconds since 1970, for the answer's time.
     /// - Throws: `GatehouseError` that names the field at fault, or one that the target cannot express.
-    init(_ call: CallRequest, _ head: RequestHead, _ route: Route, now: Int) throws(GatehouseError) {
+    init(
+        _ call: CallRequest, _ head: RequestHead, _ route: Route, seals: SealMemory, now: Int
+    ) throws(GatehouseError) {
         let dialect = call.operation.dialect
         guard let lane = route.entry.upstream.lane(for: call.operation) else {
             throw GatehouseError(
@@ -29,7 +31,8 @@ struct CallPreparation {
                 call.body, head.splice(model: route.model, askForUsage: route.entry.streams.takesOptions))
         case .wire(let wire):
             let document = try Self.document(call.body)
-            let canonical = try Self.canonical(document, call, head, route)
+            var canonical = try Self.canonical(document, call, head, route)
+            canonical.restoreSeals { seals.seal(call: $0, owner: call.principal.name) }
             var traits = TargetTraits(kind: route.entry.providerKind, model: route.model)
             traits.betas = call.betas
             let encoded = try wire.codec.encodeRequest(canonical, for: traits)

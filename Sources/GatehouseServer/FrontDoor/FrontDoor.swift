@@ -307,7 +307,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         call.betas = request.betas
         call.contentType = request.contentType
         let driver = CallDriver(
-            call, on: context.eventLoop, downstream: self, observer: services.observer)
+            call, on: context.eventLoop, downstream: self, observer: services.observer, seals: services.seals)
         self.driver = driver
         // What is left of the response before may still fill the connection.
         if !context.channel.isWritable { driver.downstreamWritable(false) }

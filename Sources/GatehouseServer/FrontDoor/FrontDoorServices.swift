@@ -42,6 +42,7 @@ package final class FrontDoorServices: Sendable {
     let observer: any CallObserver
     let loops: LoopContexts
     let control = ControlLane()
+    let seals = SealMemory()
     private let open = Atomic<Int>(0)
 
     package init(
