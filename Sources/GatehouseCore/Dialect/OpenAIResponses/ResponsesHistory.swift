@@ -1,0 +1,53 @@
+/// Joins a stored exchange and the request that goes on from it.
+///
+/// The vendor keeps answers and lets a request name one as `previous_response_id`. When the target is not where that answer
+/// is kept, this gateway sends what was said instead. `instructions` of the earlier request are not carried over, as the
+/// vendor documents.
+package enum ResponsesHistory {
+    /// The body with the history before its own `input`, without `previous_response_id`.
+    ///
+    /// - Parameters:
+    ///   - input: The earlier request's `input` (a string or items), with its own history joined already.
+    ///   - output: The items of the earlier answer.
+    /// - Throws: `invalid_value` when `input` of the new request is neither a string nor an array.
+    package static func join(
+        input: JSONValue, output: [JSONValue], into body: JSONValue
+    ) throws(GatehouseError) -> JSONValue {
+        guard case .object(var members) = body else { throw JSONFields.invalid("body", "must be an object") }
+        var items = try self.items(input).compactMap(portable)
+        items += output.compactMap(portable)
+        items += try self.items(body["input"] ?? .null)
+        members.removeAll { $0.key == "previous_response_id" }
+        if let place = members.firstIndex(where: { $0.key == "input" }) {
+            members[place].value = .array(items)
+        } else {
+            members.append(.init("input", .array(items)))
+        }
+        return .object(members)
+    }
+
+    private static func items(_ input: JSONValue) throws(GatehouseError) -> [JSONValue] {
+        switch input {
+        case .null: []
+        case .string(let text):
+            [.object(["type": .string("message"), "role": .string("user"), "content": .string(text)])]
+        case .array(let items): items
+        default: throw JSONFields.invalid("input", "must be a string or an array")
+        }
+    }
+
+    /// The item as another target can read it.
+    ///
+    /// Reasoning without its encrypted content is only a name of what its vendor keeps, and so is a reference. The ids of
+    /// other items go too: a vendor that knows one wants the reasoning that belongs to it.
+    private static func portable(_ item: JSONValue) -> JSONValue? {
+        switch item["type"]?.string {
+        case "reasoning": return item["encrypted_content"]?.string == nil ? nil : item
+        case "item_reference": return nil
+        case "message", "function_call", "custom_tool_call", "function_call_output", "custom_tool_call_output":
+            return .object(item.members(except: ["id"]))
+        case .none: return item["role"] == nil ? nil : .object(item.members(except: ["id"]))
+        default: return item
+        }
+    }
+}

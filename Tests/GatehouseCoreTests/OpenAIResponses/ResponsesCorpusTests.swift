@@ -1,0 +1,171 @@
+import GatehouseCore
+import NIOCore
+import Testing
+
+@Suite(
+    "Responses: recorded exchanges",
+    .enabled(if: Recording.corpus != nil, "the corpus ../shared/traffic is not there"))
+struct ResponsesCorpusTests {
+    static let recordings = Recording.all("openai.responses")
+
+    /// Recordings that are not what the protocol says, and why.
+    static let exceptions: [String: String] = [
+        "azure-openai--openai-responses--json--azure-deepseek-reasoning-1--bdf5cb96": "the answer is in chat's dialect"
+    ]
+
+    static var whole: [Recording] {
+        recordings.filter { !$0.isStream && $0.status == 200 && exceptions[$0.id] == nil }
+    }
+
+    static var streams: [Recording] { recordings.filter { $0.isStream && $0.status == 200 } }
+
+    private func failures(_ recordings: [Recording], _ law: (Recording) -> String?) -> [String] {
+        recordings.compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
+    }
+
+    @Test func `a request decoded and encoded is the same`() {
+        let usable = Self.recordings.filter { $0.request != nil }
+        #expect(usable.count > 200)
+        #expect(failures(usable) { Laws.requestRoundTrip(ResponsesCodec.self, $0) } == [])
+    }
+
+    @Test func `an answer decoded and encoded is the same`() {
+        #expect(Self.whole.count > 120)
+        #expect(failures(Self.whole) { Laws.responseRoundTrip(ResponsesCodec.self, $0) } == [])
+    }
+
+    @Test func `an answer in another dialect is a protocol failure`() throws {
+        for id in Self.exceptions.keys {
+            let recording = try #require(Self.recordings.first { $0.id == id })
+            let body = try JSONValue(parsing: recording.response.readableBytesView)
+            #expect(throws: Failure(.protocol, detail: "answer without output")) {
+                try ResponsesCodec.decodeResponse(body)
+            }
+        }
+    }
+
+    @Test func `a stream cut anywhere gives the same events`() {
+        #expect(Self.streams.count > 100)
+        #expect(failures(Self.streams) { Laws.splits(ResponsesCodec.self, $0, seed: 11, times: 4) } == [])
+    }
+
+    /// The response object of the first event that ends a stream.
+    private func last(_ recording: Recording) -> JSONValue? {
+        let text = String(buffer: recording.response)
+        for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix("data:") {
+            guard let event = try? JSONValue(parsing: line.dropFirst(5).utf8),
+                ["response.completed", "response.incomplete"].contains(event["type"]?.string ?? "")
+            else { continue }
+            return event["response"]
+        }
+        return nil
+    }
+
+    @Test func `a stream says what its last event repeats as a whole`() {
+        var compared = 0
+        let found = failures(Self.streams) { recording in
+            let (events, failure) = Laws.events(ResponsesCodec.self, [recording.response])
+            if recording.id.contains("openai-error-1") {
+                return failure?.kind == .quota ? nil : "\(String(describing: failure))"
+            }
+            guard failure == nil, let streamed = Laws.answer(events) else { return "\(String(describing: failure))" }
+            guard let response = last(recording), response["output"]?.array?.isEmpty == false else {
+                return streamed.parts.isEmpty ? "no parts" : nil
+            }
+            compared += 1
+            do {
+                let whole = try ResponsesCodec.decodeResponse(response)
+                let (left, right) = (Laws.Essence(whole), Laws.Essence(streamed))
+                return left == right ? nil : "\(left) is \(right) in the stream"
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(found == [])
+        #expect(compared > 80)
+    }
+
+    @Test func `every stream tells citations and native items as its last event does`() {
+        let found = failures(Self.streams) { recording in
+            let (events, _) = Laws.events(ResponsesCodec.self, [recording.response])
+            guard let streamed = Laws.answer(events), let response = last(recording),
+                response["output"]?.array?.isEmpty == false,
+                let whole = try? ResponsesCodec.decodeResponse(response)
+            else { return nil }
+            let left = Self.rest(whole.parts)
+            let right = Self.rest(streamed.parts)
+            return left == right ? nil : "\(left) is \(right) in the stream"
+        }
+        #expect(found == [])
+    }
+
+    /// Citations and native items, without the order in which they came.
+    private static func rest(_ parts: [Part]) -> [String] {
+        parts.flatMap { part -> [String] in
+            if case .native(_, let type, _) = part.content { return [type] }
+            return part.citations.map { "\($0.url ?? "")\($0.start ?? -1)" }
+        }.sorted()
+    }
+
+    @Test func `answers cross into this dialect and back`() {
+        var count = 0
+        let found = failures(Self.whole + Self.streams) { recording in
+            let response: CanonicalResponse?
+            if recording.isStream {
+                response = Laws.answer(Laws.events(ResponsesCodec.self, [recording.response]).events)
+            } else {
+                let body = try? JSONValue(parsing: recording.response.readableBytesView)
+                response = body.flatMap { try? ResponsesCodec.decodeResponse($0) }
+            }
+            guard var response else { return nil }
+            count += 1
+            // As an answer of another dialect would be: without the members that this one noted.
+            response.extensions = Extensions()
+            return Laws.crossing(response, ResponsesCodec.self)
+        }
+        #expect(found == [])
+        #expect(count > 230)
+    }
+
+    @Test func `a stream cut at any byte is truncated, never finished`() throws {
+        let recording = try #require(Self.streams.first { $0.response.readableBytes < 20_000 && last($0) != nil })
+        let whole = Array(recording.response.readableBytesView)
+        let end = try #require(String(decoding: whole, as: UTF8.self).range(of: "response.completed"))
+        for length in 1..<end {
+            let (events, failure) = Laws.events(ResponsesCodec.self, [ByteBuffer(bytes: whole[..<length])])
+            let isFinished = events.contains { if case .finished = $0 { true } else { false } }
+            guard [.truncated, .empty, .protocol].contains(failure?.kind), !isFinished else {
+                Issue.record("cut at \(length): \(String(describing: failure))")
+                return
+            }
+        }
+    }
+
+    @Test func `recorded errors are classified`() {
+        let expected: [(String, Failure.Kind)] = [
+            ("test-deepseek-responses-rejects-inte", .input), ("nonexistent-model-error", .modelUnknown),
+            ("handshake-rejection", .auth), ("response-create-error", .modelUnknown), ("response-error", .auth),
+            ("test-model-call-tools--6891bd01", .input), ("encodes-thoughts-as-text", .input),
+            ("genstream-toplogprobs", .input), ("test-openai-responses-thinking-modif", .input),
+            ("auth-rejection-classifies", .auth), ("provider-error-classifies", .modelUnknown),
+        ]
+        for (name, kind) in expected {
+            let recording = Self.recordings.first { $0.id.contains(name) && $0.status >= 400 }
+            let head = UpstreamHead(status: recording?.status ?? 0, contentType: "application/json")
+            let failure = recording.map { ResponsesCodec.failure(head, body: $0.response) }
+            #expect(failure?.kind == kind, "\(name)")
+        }
+    }
+}
+
+extension String {
+    /// The offset in UTF-8 of the line that holds `needle` first.
+    fileprivate func range(of needle: String) -> Int? {
+        var offset = 0
+        for line in split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.contains(needle) { return offset }
+            offset += line.utf8.count + 1
+        }
+        return nil
+    }
+}
