@@ -34,11 +34,7 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
     package mutating func end(into events: inout [CanonicalEvent]) throws(Failure) {}
     package var isDone: Bool { false }
 }
-package enum ResponsesEcho { package static func members(of body: JSONValue) -> [JSONValue.Member] { [] } }
 package enum OpenAIChatCodec: StubCodec {}
 package enum OpenAICompletionsCodec: StubCodec {}
-package enum ResponsesCodec: StubCodec {}
 package enum GeminiCodec: StubCodec {}
 package enum BedrockCodec: StubCodec {}
-package enum CohereCodec: StubCodec {}
-package enum OllamaCodec: StubCodec {}
