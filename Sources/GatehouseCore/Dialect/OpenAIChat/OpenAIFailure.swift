@@ -14,13 +14,20 @@ package enum OpenAIFailure {
             case 402: .quota
             case 404: .modelUnknown
             case 408, 504: .timeout(.own)
+            case 413: facts.isRate ? .rate : facts.kind ?? .input
             case 429: facts.isQuota ? .quota : .rate
-            case 503, 529: .capacity
+            case 498, 503, 529: .capacity
             case 400..<500: facts.kind ?? .input
             default: .upstream
             }
         return Failure(
             kind, detail: "status \(head.status) \(facts.words)", retryAfter: retryAfter, hint: facts.hint(kind))
+    }
+
+    /// Whether an answer or an event is an error: `{"error": …}`, or vLLM's `{"object": "error"}`.
+    static func isError(_ value: JSONValue) -> Bool {
+        if let error = value["error"], !error.isNull { return true }
+        return value["object"]?.string == "error"
     }
 
     /// The failure of an error object inside a 200.
@@ -40,6 +47,8 @@ private struct Facts {
     var type = ""
     var param = ""
     var status: Int?
+    /// The message says that the prompt is too long. Its text is looked at and not kept.
+    var saysTooLong = false
 
     init(_ bytes: Span<UInt8>) {
         guard UTF8Check.firstInvalid(bytes) == nil, var object = try? JSONObjectReader(bytes, at: 0) else { return }
@@ -60,7 +69,9 @@ private struct Facts {
             if value.kind == .string {
                 var index = value.range.lowerBound
                 guard let range = try? JSONScanner.skipString(bytes, &index) else { continue }
-                let word = Self.word(JSONScanner.string(bytes, range))
+                let text = JSONScanner.string(bytes, range)
+                if named("message") { saysTooLong = Self.saysTooLong(text) }
+                let word = Self.word(text)
                 if named("code") { code = word }
                 if named("type") { type = word }
                 if named("param") { param = word }
@@ -68,6 +79,13 @@ private struct Facts {
                 status = JSONScanner.integer(bytes, value.range)
             }
         }
+    }
+
+    /// Open servers have no code for it, only OpenAI's old words.
+    private static func saysTooLong(_ text: String) -> Bool {
+        let text = text.lowercased()
+        return text.contains("maximum context length") || text.contains("context window")
+            || text.contains("exceeds the available context size")
     }
 
     /// A text that is an identifier, else nothing: free text could hold anything.
@@ -87,16 +105,31 @@ private struct Facts {
     }
 
     var words: String { "code=\(code) type=\(type) param=\(param)" }
-    var isQuota: Bool { ["insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"].contains(code) }
+    var isQuota: Bool {
+        ["insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"].contains(code)
+            || type == "insufficient_quota"
+    }
     var isRate: Bool { code == "rate_limit_exceeded" || type == "rate_limit_error" || type == "rate_limit_exceeded" }
 
     var kind: Failure.Kind? {
         switch code {
         case "context_length_exceeded", "context_window_exceeded", "string_above_max_length": .contextLength
-        case "model_not_found", "model_not_available": .modelUnknown
-        case "invalid_api_key": .auth
+        case "model_not_found", "model_not_available", "DeploymentNotFound": .modelUnknown
+        case "invalid_api_key", "wrong_api_key": .auth
         case "tool_use_failed": .input
-        default: type == "invalid_request_error" ? .input : nil
+        default: kindOfType
+        }
+    }
+
+    private var kindOfType: Failure.Kind? {
+        if saysTooLong { return .contextLength }
+        return switch type {
+        case "invalid_model": .modelUnknown
+        case "exceed_context_size_error": .contextLength
+        case "overloaded_error": .capacity
+        case "authentication_error": .auth
+        case "invalid_request_error": .input
+        default: nil
         }
     }
 
