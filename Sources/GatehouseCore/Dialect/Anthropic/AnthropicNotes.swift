@@ -92,6 +92,17 @@ enum AnthropicCitation {
     }
 }
 
+extension JSONValue {
+    /// This object with another value for a member, in its place.
+    func replacing(_ key: String, with value: JSONValue) -> JSONValue {
+        guard case .object(var members) = self, let index = members.firstIndex(where: { $0.key == key }) else {
+            return adding([Member(key, value)])
+        }
+        members[index].value = value
+        return .object(members)
+    }
+}
+
 /// Names of fields that were left out, each once, in order.
 struct DroppedFields {
     private(set) var names: [String] = []

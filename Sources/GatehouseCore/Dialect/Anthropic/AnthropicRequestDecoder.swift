@@ -35,8 +35,15 @@ package enum AnthropicRequestDecoder {
         guard let value = fields.value("system"), value.array?.isEmpty != true else { return }
         var message = Message(role: .system, parts: [])
         try readContent(value, "system", &message)
+        // A client's note to the vendor about who pays: no part of the prompt, and no other vendor's business.
+        for index in message.parts.indices where message.parts[index].text?.hasPrefix(billingNote) == true {
+            guard let block = value[index] else { continue }
+            message.parts[index] = Part(.native(.anthropic, type: billingNote, block))
+        }
         request.messages.append(message)
     }
+
+    private static let billingNote = "x-anthropic-billing-header"
 
     private static func readMessages(
         _ fields: inout JSONFields, _ request: inout CanonicalRequest

@@ -15,7 +15,9 @@ package struct AnthropicStreamDecoder: StreamDecoder {
     private var hasStarted = false
     private var hasContent = false
     private var hasBlocks = false
-    /// Bytes kept of blocks that are given whole at their end.
+    /// Pieces of an open block that are given whole at its end: a signature, the input of a vendor's tool.
+    private var gathered: [Int: String] = [:]
+    /// Bytes kept until the end of a block.
     private var held = 0
 
     private static let maximumHeld = 32 << 20
@@ -24,11 +26,11 @@ package struct AnthropicStreamDecoder: StreamDecoder {
     /// A block that has not ended.
     private enum Block {
         case text
-        case thinking(hasText: Bool, signature: String)
+        case thinking(hasText: Bool)
         /// `input` is what the block began with, for servers that put the arguments there.
         case call(index: Int, input: JSONValue?)
-        /// Kept whole; `json` gathers the pieces of its input.
-        case native(type: String, JSONValue, json: String)
+        /// Kept whole.
+        case native(type: String, JSONValue)
     }
 
     package init() {}
@@ -126,7 +128,8 @@ package struct AnthropicStreamDecoder: StreamDecoder {
             }
         case "thinking":
             let text = block["thinking"]?.string ?? ""
-            blocks[index] = .thinking(hasText: !text.isEmpty, signature: block["signature"]?.string ?? "")
+            blocks[index] = .thinking(hasText: !text.isEmpty)
+            try gather(block["signature"]?.string, index)
             if !text.isEmpty { events.append(.reasoningDelta(text)) }
         case "redacted_thinking":
             let seal = Signature(.anthropic, block["data"]?.string ?? "")
@@ -137,7 +140,7 @@ package struct AnthropicStreamDecoder: StreamDecoder {
             blocks[index] = .call(index: calls, input: input)
             events.append(.toolCallDelta(index: calls, id: block["id"]?.string, name: name, arguments: ""))
             calls += 1
-        default: blocks[index] = .native(type: type, block, json: "")
+        default: blocks[index] = .native(type: type, block)
         }
     }
 
@@ -150,27 +153,19 @@ package struct AnthropicStreamDecoder: StreamDecoder {
             if let text = delta["text"]?.string, !text.isEmpty { events.append(.textDelta(text)) }
         case (.text, "citations_delta"):
             if let citation = delta["citation"] { events.append(.citation(AnthropicCitation.read(citation))) }
-        case (.thinking(let hasText, let signature), "thinking_delta"):
+        case (.thinking(let hasText), "thinking_delta"):
             guard let text = delta["thinking"]?.string, !text.isEmpty else { return }
-            if !hasText { blocks[index] = .thinking(hasText: true, signature: signature) }
+            if !hasText { blocks[index] = .thinking(hasText: true) }
             events.append(.reasoningDelta(text))
-        case (.thinking(let hasText, let signature), "signature_delta"):
-            let piece = delta["signature"]?.string ?? ""
-            try hold(piece.utf8.count)
-            blocks[index] = .thinking(hasText: hasText, signature: signature + piece)
+        case (.thinking, "signature_delta"): try gather(delta["signature"]?.string, index)
         case (.call(let call, let input), "input_json_delta"):
             guard let json = delta["partial_json"]?.string, !json.isEmpty else { return }
             if input != nil { blocks[index] = .call(index: call, input: nil) }
             events.append(.toolCallDelta(index: call, id: nil, name: nil, arguments: json))
-        case (.native(let kind, let whole, var json), "input_json_delta"):
-            let piece = delta["partial_json"]?.string ?? ""
-            try hold(piece.utf8.count)
-            blocks[index] = .text
-            json += piece
-            blocks[index] = .native(type: kind, whole, json: json)
-        case (.native(let kind, let whole, let json), _):
+        case (.native, "input_json_delta"): try gather(delta["partial_json"]?.string, index)
+        case (.native(let kind, let whole), _):
             try hold(delta.text.utf8.count)
-            blocks[index] = .native(type: kind, Self.extended(whole, delta), json: json)
+            blocks[index] = .native(type: kind, Self.extended(whole, delta))
         default: break
         }
     }
@@ -192,6 +187,12 @@ package struct AnthropicStreamDecoder: StreamDecoder {
         return .object(members)
     }
 
+    private mutating func gather(_ piece: String?, _ index: Int) throws(Failure) {
+        guard let piece, !piece.isEmpty else { return }
+        try hold(piece.utf8.count)
+        gathered[index, default: ""] += piece
+    }
+
     private mutating func hold(_ bytes: Int) throws(Failure) {
         held = held.capped(adding: bytes)
         guard held <= Self.maximumHeld else { throw Failure(.outputTooLarge, detail: "block larger than the limit") }
@@ -199,23 +200,22 @@ package struct AnthropicStreamDecoder: StreamDecoder {
 
     private mutating func close(_ index: Int, _ events: inout [CanonicalEvent]) {
         guard let block = blocks.removeValue(forKey: index) else { return }
+        let gathered = gathered.removeValue(forKey: index)
         switch block {
         case .text: events.append(.partEnded)
-        case .thinking(true, ""): events.append(.partEnded)
-        case .thinking(true, let signature): events.append(.signature(Signature(.anthropic, signature)))
-        case .thinking(false, let signature):
-            let seal = signature.isEmpty ? nil : Signature(.anthropic, signature)
+        case .thinking(hasText: true):
+            events.append(gathered.map { .signature(Signature(.anthropic, $0)) } ?? .partEnded)
+        case .thinking(hasText: false):
+            let seal = gathered.map { Signature(.anthropic, $0) }
             events.append(.part(Part(.thinking(Thinking("")), signature: seal)))
         case .call(let call, let input):
             if let input {
                 events.append(.toolCallDelta(index: call, id: nil, name: nil, arguments: input.text))
             }
             events.append(.partEnded)
-        case .native(let type, let whole, let json):
-            var value = whole
-            if !json.isEmpty, let input = try? JSONValue(parsing: json.utf8, limits: .lenient) {
-                value = JSONValue.object(["input": input]).adding(whole.object ?? [])
-            }
+        case .native(let type, let whole):
+            let input = gathered.flatMap { try? JSONValue(parsing: $0.utf8, limits: .lenient) }
+            let value = input.map { whole.replacing("input", with: $0) } ?? whole
             events.append(.part(Part(.native(.anthropic, type: type, value))))
         }
     }

@@ -280,7 +280,7 @@ package struct AnthropicStreamEncoder: StreamEncoder {
     private mutating func writeWhole(_ block: JSONValue, _ buffer: inout ByteBuffer) {
         var start = block
         let input = block["input"].flatMap { $0.object?.isEmpty == false ? $0 : nil }
-        if input != nil { start = JSONValue.object(["input": .object([])]).adding(block.object ?? []) }
+        if input != nil { start = block.replacing("input", with: .object([])) }
         event("content_block_start", ["index": .int(blocks), "content_block": start], &buffer)
         if let input { delta("input_json_delta\",\"partial_json\":", input.text, &buffer) }
         writeStop(&buffer)

@@ -33,7 +33,6 @@ struct AnthropicTurns {
                 try add(message, path, &writer)
             }
         }
-        turns.removeAll { $0.first.isEmpty && $0.rest.isEmpty }
         guard !turns.isEmpty else {
             throw GatehouseError(
                 .invalidValue, "The field messages must hold a message of the user.", param: "messages")
@@ -54,32 +53,36 @@ struct AnthropicTurns {
     private mutating func addSystem(
         _ message: Message, _ path: String, _ writer: inout AnthropicBlockWriter
     ) throws(GatehouseError) {
-        var message = message
-        if let other = message.parts.first(where: { $0.text == nil }) {
-            throw GatehouseError(
-                .unsupportedParameter, "The target takes no \(other.kindName) in \(path).", param: path)
+        var parts: [Part] = []
+        for var part in message.parts {
+            switch part.content {
+            case .text(let text):
+                guard !turns.isEmpty else { break }
+                if text.allSatisfy(\.isWhitespace) { continue }
+                part.content = .text("<system>\n\(text)\n</system>")
+            case .native: break
+            default:
+                throw GatehouseError(
+                    .unsupportedParameter, "The target takes no \(part.kindName) in \(path).", param: path)
+            }
+            parts.append(part)
         }
-        guard !turns.isEmpty else {
-            system += try writer.blocks(message.parts, at: path)
-            return
+        if turns.isEmpty {
+            system += try writer.blocks(parts, at: path)
+        } else {
+            try add(Message(role: .user, parts: parts), path, &writer)
         }
-        message.parts = message.parts.map { part in
-            var part = part
-            part.content = .text("<system>\n\(part.text ?? "")\n</system>")
-            return part
-        }
-        message.role = .user
-        try add(message, path, &writer)
     }
 
     private mutating func add(
         _ message: Message, _ path: String, _ writer: inout AnthropicBlockWriter
     ) throws(GatehouseError) {
         let isUser = message.role != .assistant
-        if turns.last?.isUser != isUser { turns.append(Turn(isUser: isUser)) }
-        let last = turns.count - 1
         for part in message.parts {
             guard let block = try writer.block(part, at: path) else { continue }
+            // A message of which nothing is left makes no turn.
+            if turns.last?.isUser != isUser { turns.append(Turn(isUser: isUser)) }
+            let last = turns.count - 1
             if let result = part.toolResult { turns[last].ids.append((writer.id(result.callID), path)) }
             if let call = part.toolCall { turns[last].ids.append((writer.id(call.id), path)) }
             if part.toolResult != nil || part.thinking != nil {
