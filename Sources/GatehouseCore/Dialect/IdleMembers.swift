@@ -27,21 +27,3 @@ extension JSONFields {
         peek(key) == .array([]) ? nil : try strings(key)
     }
 }
-
-/// The names of what a target cannot express, each once, in the order they were met.
-struct DroppedFields {
-    private(set) var names: [String] = []
-
-    mutating func add(_ name: String) {
-        if !names.contains(name) { names.append(name) }
-    }
-
-    mutating func add(_ name: String, when isDropped: Bool) {
-        if isDropped { add(name) }
-    }
-
-    /// Members that only other dialects know.
-    mutating func add(_ extensions: Extensions, foreignTo target: Dialect) {
-        for name in extensions.foreign(to: target) { add(name) }
-    }
-}

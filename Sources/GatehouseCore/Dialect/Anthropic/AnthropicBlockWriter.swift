@@ -21,7 +21,7 @@ struct AnthropicBlockWriter {
     mutating func block(_ part: Part, at path: String) throws(GatehouseError) -> JSONValue? {
         guard let block = try content(part, at: path) else { return nil }
         if case .native = part.content { return block }
-        dropped.add(foreign: part.extensions)
+        dropped.add(part.extensions, foreignTo: .anthropic)
         var members = part.extensions.written(.anthropic)
         if let cache = part.cache, isOwn || part.thinking == nil {
             members.append(.init("cache_control", AnthropicCache.written(cache)))

@@ -102,17 +102,3 @@ extension JSONValue {
         return .object(members)
     }
 }
-
-/// Names of fields that were left out, each once, in order.
-struct DroppedFields {
-    private(set) var names: [String] = []
-
-    mutating func add(_ name: String) {
-        if !names.contains(name) { names.append(name) }
-    }
-
-    mutating func add(foreign extensions: Extensions) {
-        guard !extensions.isEmpty else { return }
-        for name in extensions.foreign(to: .anthropic) { add(name) }
-    }
-}

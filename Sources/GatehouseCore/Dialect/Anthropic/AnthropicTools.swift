@@ -97,7 +97,7 @@ enum AnthropicTools {
         var tools: [JSONValue] = []
         for (index, tool) in request.tools.enumerated() {
             if case .allowed(let allowed, _) = request.toolChoice, !allowed.contains(tool.name) { continue }
-            dropped.add(foreign: tool.extensions)
+            dropped.add(tool.extensions, foreignTo: .anthropic)
             switch tool.kind {
             case .server(.anthropic, _, let definition): tools.append(definition)
             case .function(let parameters):

@@ -141,8 +141,8 @@ struct AnthropicTranslation {
             ("store", request.store == true),
         ]
         for (name, isLost) in lost where isLost { writer.dropped.add(name) }
-        writer.dropped.add(foreign: request.extensions)
-        if let reasoning = request.reasoning { writer.dropped.add(foreign: reasoning.extensions) }
-        if case .jsonSchema(let format) = request.responseFormat { writer.dropped.add(foreign: format.extensions) }
+        writer.dropped.add(request.extensions, foreignTo: .anthropic)
+        if let reasoning = request.reasoning { writer.dropped.add(reasoning.extensions, foreignTo: .anthropic) }
+        if case .jsonSchema(let format) = request.responseFormat { writer.dropped.add(format.extensions, foreignTo: .anthropic) }
     }
 }

@@ -25,7 +25,7 @@ struct AnthropicTurns {
     init(_ messages: [Message], _ writer: inout AnthropicBlockWriter) throws(GatehouseError) {
         for (index, message) in messages.enumerated() {
             let path = "messages[\(index)]"
-            writer.dropped.add(foreign: message.extensions)
+            writer.dropped.add(message.extensions, foreignTo: .anthropic)
             if message.name != nil { writer.dropped.add("name") }
             if message.role == .system {
                 try addSystem(message, path, &writer)

@@ -15,7 +15,7 @@ package enum GeminiEmbeddings {
     package static func decodeRequest(_ body: JSONValue) throws(GatehouseError) -> EmbeddingsRequest {
         let (normal, spelling) = GeminiSpelling.normalize(body)
         var fields = try JSONFields(normal)
-        var request = EmbeddingsRequest(model: "")
+        var request = EmbeddingsRequest(model: "", inputs: [])
         if let elements = try fields.array("requests") {
             guard !elements.isEmpty else { throw fields.invalid("requests", "must not be empty") }
             for (index, element) in elements.enumerated() {
@@ -44,15 +44,15 @@ package enum GeminiEmbeddings {
         let input = try self.input(&fields)
         if isFirst {
             request.dimensions = dimensions
-            request.task = task.flatMap { words[$0] }
+            request.purpose = task.flatMap { words[$0] }
             request.title = title
             request.extensions[.gemini] = fields.rest
-            if request.task == nil, let task { request.extensions[.gemini, "taskType"] = .string(task) }
+            if request.purpose == nil, let task { request.extensions[.gemini, "taskType"] = .string(task) }
             request.extensions[.gemini, Note.models] = model
         } else {
             let isSame =
                 dimensions == request.dimensions && title == request.title
-                && (task.flatMap { words[$0] } == request.task)
+                && (task.flatMap { words[$0] } == request.purpose)
                 && model == request.extensions[.gemini, Note.models]
             guard isSame else {
                 throw GatehouseError(
@@ -117,6 +117,10 @@ package enum GeminiEmbeddings {
         let content: JSONValue
         switch input {
         case .text(let text): content = .object(["parts": .array([.object(["text": .string(text)])])])
+        case .image(let media):
+            var writer = GeminiPartWriter()
+            let message = Message(role: .user, parts: [Part(.image(media))])
+            content = .object(["parts": .array(try writer.write(message, at: index, isOwn: true, &context))])
         case .tokens:
             throw GatehouseError(
                 .unsupportedParameter, "Gemini embeds texts, not tokens.", param: "input[\(index)]")
@@ -129,7 +133,7 @@ package enum GeminiEmbeddings {
         let model: JSONValue? =
             context.target.model.isEmpty
             ? named : named == nil && context.isVertex ? nil : .string("models/" + context.target.model)
-        let task = request.task.flatMap { task in words.first { $0.value == task }?.key }.map { JSONValue.string($0) }
+        let task = request.purpose.flatMap { task in words.first { $0.value == task }?.key }.map { JSONValue.string($0) }
         return .object([
             "model": model, "content": content, "taskType": task ?? request.extensions[.gemini, "taskType"],
             "title": request.title.map { .string($0) },
@@ -137,8 +141,8 @@ package enum GeminiEmbeddings {
         ])
     }
 
-    private static let words: [String: EmbeddingsRequest.Task] = [
-        "RETRIEVAL_QUERY": .query, "RETRIEVAL_DOCUMENT": .document, "SEMANTIC_SIMILARITY": .similarity,
+    private static let words: [String: EmbeddingsRequest.Purpose] = [
+        "RETRIEVAL_QUERY": .searchQuery, "RETRIEVAL_DOCUMENT": .searchDocument, "SEMANTIC_SIMILARITY": .similarity,
         "CLASSIFICATION": .classification, "CLUSTERING": .clustering, "QUESTION_ANSWERING": .questionAnswering,
         "FACT_VERIFICATION": .factVerification, "CODE_RETRIEVAL_QUERY": .codeQuery,
     ]
@@ -152,12 +156,12 @@ package enum GeminiEmbeddings {
         if let failure = GeminiFailure.inside(body) { throw failure }
         let embeddings = body["embeddings"]?.array ?? body["embedding"].map { [$0] }
         guard let embeddings else { throw Failure(.protocol, detail: "an answer without embeddings") }
-        var response = EmbeddingsResponse()
+        var response = EmbeddingsResponse(vectors: [])
         for embedding in embeddings {
             guard let values = embedding["values"]?.array else {
                 throw Failure(.protocol, detail: "an embedding without values")
             }
-            var vector = ContiguousArray<Float>()
+            var vector: [Float] = []
             vector.reserveCapacity(values.count)
             for value in values {
                 guard let number = value.double else { throw Failure(.protocol, detail: "a value that is no number") }
@@ -182,7 +186,7 @@ package enum GeminiEmbeddings {
     /// Writes the answer for a caller of `method`.
     package static func encodeResponse(_ response: EmbeddingsResponse, for method: Method) -> JSONValue {
         let embeddings = response.vectors.map { vector in
-            JSONValue.object(["values": .array(vector.map { .number(EmbeddingsResponse.text($0)) })])
+            JSONValue.object(["values": .array(vector.map { .number($0.isFinite ? "\($0)" : "0") })])
         }
         let answer: JSONValue =
             method == .batchEmbedContents
