@@ -45,11 +45,11 @@ import Testing
     @Test(arguments: [
         #"{"type":"text","text":"t","citations":[{"type":"char_location","cited_text":"c","document_index":0}]}"#,
         #"{"type":"text","text":"t","citations":null,"cache_control":null}"#,
-        #"{"type":"image","source":{"type":"url","url":"data:image/png;base64,AA"},"cache_control":{"type":"ephemeral"}}"#,
+        #"{"type":"image","source":{"type":"url","url":"data:;base64,AA"},"cache_control":{"type":"ephemeral"}}"#,
         #"{"type":"image","source":{"type":"file","file_id":"f","x":1}}"#,
         #"{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"}]},"title":"t"}"#,
         #"{"type":"document","source":{"type":"content","content":[{"type":"image"}]},"context":"c"}"#,
-        #"{"type":"document","source":{"type":"text","data":"d","media_type":"text/plain"},"citations":{"enabled":true}}"#,
+        #"{"type":"document","source":{"type":"text","data":"d","media_type":"t"},"citations":{"enabled":true}}"#,
         #"{"type":"tool_result","tool_use_id":"a"}"#, #"{"type":"tool_result","tool_use_id":"a","content":""}"#,
         #"{"type":"tool_result","tool_use_id":"a","content":[],"is_error":false}"#,
         #"{"type":"tool_result","tool_use_id":"a","content":[{"type":"image","source":{"type":"url","url":"u"}}]}"#,
@@ -78,7 +78,8 @@ import Testing
 
     @Test func `the note about who pays is no text of the prompt`() throws {
         let request = try decode(
-            #""system":[{"type":"text","text":"x-anthropic-billing-header: cc=1"},{"type":"text","text":"a"}],"messages":[]"#)
+            #""messages":[],"system":[{"type":"text","text":"x-anthropic-billing-header: cc=1"},"#
+                + #"{"type":"text","text":"a"}]"#)
         #expect(request.messages[0].parts.texts == ["a"])
     }
 
@@ -112,7 +113,8 @@ import Testing
             .missingField
         ),
         (
-            #""messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text"}]}]}]"#,
+            #""messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","#
+                + #""content":[{"type":"text"}]}]}]"#,
             "messages[0].content[0].content[0].text", .missingField
         ),
         (#""messages":[],"system":5"#, "system", .invalidValue),

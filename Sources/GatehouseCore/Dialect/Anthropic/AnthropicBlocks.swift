@@ -17,8 +17,8 @@ enum AnthropicBlocks {
         .object(["type": .string("tool_use"), "id": .string(id), "name": .string(name), "input": input(call)])
     }
 
-    /// The arguments as the object that Anthropic demands. What is none (a free text, or a call that the model wrote wrong)
-    /// is kept as its only member.
+    /// The arguments as the object that Anthropic demands. What is none (a free text, or a call that the model wrote
+    /// wrong) is kept as its only member.
     static func input(_ call: ToolCall) -> JSONValue {
         if call.arguments.isEmpty { return .object([]) }
         if !call.isCustom, let value = try? JSONValue(parsing: call.arguments.utf8, limits: .lenient),

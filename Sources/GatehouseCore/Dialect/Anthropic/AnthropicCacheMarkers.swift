@@ -1,8 +1,8 @@
 /// Keeps a body within the four cache markers that Anthropic takes.
 ///
 /// The cached prefix runs from the tools over `system` to the messages, and a later marker covers all before it. So the
-/// last marker of the tools and the last of `system` stay (both are the same in every request of a conversation), and the
-/// others go to the newest messages.
+/// last marker of the tools and the last of `system` stay (both are the same in every request of a conversation), and
+/// the others go to the newest messages.
 struct AnthropicCacheMarkers {
     static let maximum = 4
 

@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// Renders an error as Anthropic does: `{"type":"error","error":{"type","message"},"request_id"}`, with this gateway's own
-/// `code`, and `param` where a field is at fault, beside the message.
+/// Renders an error as Anthropic does: `{"type":"error","error":{"type","message"},"request_id"}`, with this gateway's
+/// own `code`, and `param` where a field is at fault, beside the message.
 package enum AnthropicErrorBody {
     package static func render(_ error: GatehouseError, requestID: String) -> ByteBuffer {
         var writer = JSONWriter()

@@ -1,7 +1,7 @@
 /// What a model of Anthropic takes, by its family and version as its name tells them.
 ///
-/// Only requests of other dialects are fitted to it: those in Anthropic's own go out as they came. Sources: the overview
-/// and the migration guide of each model, and the pages on effort, thinking and structured outputs, all at
+/// Only requests of other dialects are fitted to it: those in Anthropic's own go out as they came. Sources: the
+/// overview and the migration guide of each model, and the pages on effort, thinking and structured outputs, all at
 /// https://platform.claude.com/docs; a model newer than this table is taken for the newest of its family.
 package struct AnthropicModel: Sendable, Equatable {
     package enum Family: String, Sendable, CaseIterable { case opus, sonnet, haiku, fable, mythos, instant }

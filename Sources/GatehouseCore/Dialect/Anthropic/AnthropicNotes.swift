@@ -31,9 +31,9 @@ extension CanonicalRequest {
 
 /// The seals of thoughts.
 ///
-/// A thought of another vendor that is shown to an Anthropic caller carries its seal in `signature` (or `data`) like any
-/// other, with a mark before it: the caller sends it back without looking, and it reaches its own vendor again. Anthropic
-/// never sees one, as foreign seals are left out on the way to it.
+/// A thought of another vendor that is shown to an Anthropic caller carries its seal in `signature` (or `data`) like
+/// any other, with a mark before it: the caller sends it back without looking, and it reaches its own vendor again.
+/// Anthropic never sees one, as foreign seals are left out on the way to it.
 enum AnthropicSignature {
     private static let mark: Substring = "gatehouse"
 

@@ -101,8 +101,8 @@ package struct AnthropicStreamDecoder: StreamDecoder {
 
     private mutating func start(_ message: JSONValue, _ events: inout [CanonicalEvent]) throws(Failure) {
         if hasStarted {
-            // Some servers say it twice. A second message in the middle of the first is something else: what came of the
-            // first is with the caller, and cannot be taken back.
+            // Some servers say it twice. A second message in the middle of the first is something else: what came of
+            // the first is with the caller, and cannot be taken back.
             guard !hasBlocks else { throw Failure(.protocol, detail: "a second message_start") }
             return
         }

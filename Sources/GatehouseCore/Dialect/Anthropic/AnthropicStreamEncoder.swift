@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Writes a streamed answer: `message_start`, blocks one after the other, `message_delta`, `message_stop`.
 ///
-/// One block is open at a time. Pieces of several calls that come interleaved are put in order: the later calls wait, whole,
-/// until the earlier has ended.
+/// One block is open at a time. Pieces of several calls that come interleaved are put in order: the later calls wait,
+/// whole, until the earlier has ended.
 package struct AnthropicStreamEncoder: StreamEncoder {
     private let identity: AnswerIdentity
     private var open = Open.nothing
@@ -276,7 +276,8 @@ package struct AnthropicStreamEncoder: StreamEncoder {
         }
     }
 
-    /// A block that comes in one event, but for the input of the vendor's own tools, which follows it as the vendor does.
+    /// A block that comes in one event, but for the input of the vendor's own tools, which follows it as the vendor
+    /// does.
     private mutating func writeWhole(_ block: JSONValue, _ buffer: inout ByteBuffer) {
         var start = block
         let input = block["input"].flatMap { $0.object?.isEmpty == false ? $0 : nil }

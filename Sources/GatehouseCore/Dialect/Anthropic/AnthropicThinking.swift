@@ -107,8 +107,8 @@ enum AnthropicThinking {
     private static let minimumBudget = 1_024
 
     /// - Parameters:
-    ///   - isForced: A tool must be called. Anthropic takes that only without thoughts asked for: they are dropped, as the
-    ///     caller's program cannot go on without the call.
+    ///   - isForced: A tool must be called. Anthropic takes that only without thoughts asked for: they are dropped, as
+    ///     the caller's program cannot go on without the call.
     static func plan(_ request: CanonicalRequest, _ model: AnthropicModel, maxTokens: Int, isForced: Bool) -> Plan {
         var plan = Plan(isOn: model.thinksByDefault)
         guard let reasoning = request.reasoning else { return plan }

@@ -82,7 +82,8 @@ struct AnthropicTranslation {
         }
     }
 
-    /// Models that think, and all of version 4.7 and later, take the defaults alone: anything else is left out and told.
+    /// Models that think, and all of version 4.7 and later, take the defaults alone: anything else is left out and
+    /// told.
     private mutating func writeSampling(isThinking: Bool) {
         let sampling = request.sampling
         let isFree = model.takesSampling && !isThinking

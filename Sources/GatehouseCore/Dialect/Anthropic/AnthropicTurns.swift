@@ -1,11 +1,11 @@
 /// Messages of another dialect as the turns that Anthropic demands.
 ///
 /// - System messages that lead are gathered into `system`. A later one becomes words of the user in its place, between
-///   `<system>` and `</system>`: the newest models alone take it as one of its own, and only in some places. Its words and
-///   its place are kept, so it is not reported as lost.
+///   `<system>` and `</system>`: the newest models alone take it as one of its own, and only in some places. Its words
+///   and its place are kept, so it is not reported as lost.
 /// - Messages of one side that follow each other become one turn.
-/// - All results of a turn stand in one message, first in it, right behind the calls. A call without a result, or a result
-///   without its call, is refused: Anthropic would, less clearly.
+/// - All results of a turn stand in one message, first in it, right behind the calls. A call without a result, or a
+///   result without its call, is refused: Anthropic would, less clearly.
 /// - Thoughts stand first in the turn of an assistant.
 struct AnthropicTurns {
     private(set) var system: [JSONValue] = []

@@ -16,8 +16,8 @@ enum AnthropicUsage {
         return usage
     }
 
-    /// What is known after a later event of a stream: its counts stand for the earlier ones, higher or lower; nothing is
-    /// ever added up.
+    /// What is known after a later event of a stream: its counts stand for the earlier ones, higher or lower; nothing
+    /// is ever added up.
     static func merged(_ earlier: JSONValue?, _ later: JSONValue?) -> JSONValue? {
         guard let changes = later?.object else { return earlier }
         guard var members = earlier?.object else { return later }
