@@ -20,7 +20,7 @@ struct UpstreamFactory: Sendable {
     }
 
     private func provider(_ settings: ProviderConfiguration) -> UpstreamEntry? {
-        guard let row = ProviderRow.named(settings.kind),
+        guard let row = ProviderRow.named(settings.kind)?.speaking(settings.dialects),
             let base = settings.baseURL
                 ?? row.baseURL.map({ ProviderPlace.fill($0, region: settings.region, project: settings.project) }),
             let origin = HTTPOrigin(base)

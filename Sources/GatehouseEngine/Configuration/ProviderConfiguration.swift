@@ -16,6 +16,9 @@ package struct ProviderConfiguration: Sendable, Equatable {
     package var credentialsFile: String?
     /// `azure-openai`: the dated API of deployments; without it, the v1 API.
     package var apiVersion: String?
+    /// The formats its server speaks, where they are not those of the kind: a call in one of them goes through as it is,
+    /// any other is translated into the first.
+    package var dialects: [Dialect] = []
     package var keys: [Key] = []
     package var timeouts = Timeouts()
     package var onDisconnect: OnDisconnect = .cancel

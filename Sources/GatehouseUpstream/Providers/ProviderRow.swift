@@ -65,6 +65,15 @@ package struct ProviderRow: Sendable {
         self.takesStreamOptions = takesStreamOptions
     }
 
+    /// The same row for a server that speaks other formats: the first is what the rest is translated into.
+    package func speaking(_ wires: [Dialect]) -> ProviderRow {
+        wires.isEmpty
+            ? self
+            : ProviderRow(
+                kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
+                version: version, terminator: terminator, takesStreamOptions: takesStreamOptions)
+    }
+
     /// The same row for a provider whose streams have habits of their own.
     func streaming(
         terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true
