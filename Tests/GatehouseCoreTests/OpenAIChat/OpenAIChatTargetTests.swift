@@ -219,6 +219,22 @@ import Testing
         #expect(openAI.body["messages"]?[0]?["content"]?.string == "long")
     }
 
+    @Test func aMarkerOnAMessageStandsBehindItsLastPart() throws {
+        let body = try Dialogue.json(
+            #"""
+            {"model":"m","messages":[{"role":"system","content":"a","cache_control":{"type":"ephemeral","ttl":"1h"}},
+             {"role":"assistant","content":"b","cache_control":{"type":"ephemeral"},"tool_calls":[
+              {"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
+             {"role":"tool","tool_call_id":"c","content":"r","cache_control":{"type":"ephemeral"}}]}
+            """#)
+        let request = try OpenAIChatCodec.decodeRequest(body)
+        #expect(request.messages.map { $0.parts.last?.cache != nil } == [true, true, true])
+        #expect(request.messages[0].parts[0].cache?.ttl == "1h")
+        #expect(try body.difference(from: Dialogue.encode(request, kind: "openrouter").body) == nil)
+        let openAI = try Dialogue.encode(request)
+        #expect(!openAI.body.text.contains("cache_control") && openAI.dropped == ["cache_control"])
+    }
+
     @Test func toolsOfOtherVendorsAreReported() throws {
         var request = request(question)
         request.tools = [

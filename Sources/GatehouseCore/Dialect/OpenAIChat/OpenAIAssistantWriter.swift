@@ -10,7 +10,9 @@ struct OpenAIAssistantWriter {
     /// What a target calls a call's id and a function.
     private let id: (String) -> String
     private let name: (String) -> String
-    private(set) var dropped: [String] = []
+    private var droppedNames: [String] = []
+    /// Fields that were left out.
+    var dropped: [String] { droppedNames + content.dropped.filter { !droppedNames.contains($0) } }
 
     /// For a caller.
     init() {
@@ -31,6 +33,7 @@ struct OpenAIAssistantWriter {
         var members: [JSONValue.Member] = [.init("role", .string("assistant"))]
         let parts = message.parts.filter { !$0.extensions.has(OpenAINote.copy, in: .openAIChat) }
         let calls = parts.filter { $0.toolCall != nil }
+        if calls.contains(where: { $0.cache != nil }) { drop("cache_control") }
         let refusals = parts.filter { isOutside($0) }
         let content = contentMember(parts, message, hasOther: !calls.isEmpty || !refusals.isEmpty)
         if let content { members.append(.init("content", content)) }
@@ -195,6 +198,6 @@ struct OpenAIAssistantWriter {
     }
 
     private mutating func drop(_ name: String) {
-        if !dropped.contains(name) { dropped.append(name) }
+        if !droppedNames.contains(name) { droppedNames.append(name) }
     }
 }

@@ -22,6 +22,7 @@ struct OpenAIChatMessageDecoder {
         default: throw fields.invalid("role", "must be system, developer, user, assistant or tool")
         }
         if message.role != .tool { message.name = try string("name", &fields) }
+        readMarker(&fields, &message)
         message.extensions.keep(fields.rest, in: .openAIChat)
         return message
     }
@@ -36,6 +37,13 @@ struct OpenAIChatMessageDecoder {
         // An empty list says nothing and is kept as it is.
         if fields.peek(key) == .array([]) || (isLenient && fields.peek(key)?.array == nil) { return [] }
         return try fields.array(key) ?? []
+    }
+
+    /// Some callers put the cache's marker on the message: it stands behind the last part then.
+    private func readMarker(_ fields: inout JSONFields, _ message: inout Message) {
+        guard fields.peek("cache_control")?.object != nil, let last = message.parts.indices.last else { return }
+        message.parts[last].cache = OpenAIContentReader.cache(fields.value("cache_control"))
+        message.extensions[.openAIChat, OpenAINote.cache] = .bool(true)
     }
 
     // MARK: Content

@@ -33,6 +33,17 @@ struct OpenAIChatMessageEncoder {
     }
 
     private mutating func encode(_ message: Message, _ path: String) throws(GatehouseError) {
+        guard message.extensions.has(OpenAINote.cache, in: .openAIChat), let last = message.parts.indices.last,
+            let marker = message.parts[last].cache
+        else { return try write(message, path) }
+        var plain = message
+        plain.parts[last].cache = nil
+        try write(plain, path)
+        guard target.takesCacheMarkers, let place = written.indices.last else { return drop("cache_control") }
+        written[place] = written[place].adding([OpenAIContentWriter.cache(marker)])
+    }
+
+    private mutating func write(_ message: Message, _ path: String) throws(GatehouseError) {
         let results = message.parts.filter { $0.toolResult != nil }
         for part in results { try result(part, message, path) }
         let others = results.isEmpty ? message.parts : message.parts.filter { $0.toolResult == nil }

@@ -184,7 +184,9 @@ package struct OpenAIChatStreamEncoder: StreamEncoder {
     private func write(_ piece: FirstPiece, to buffer: inout ByteBuffer) {
         let isCustom = customCalls.contains(piece.index)
         writer.delta(to: &buffer) { delta in
-            delta.writeString(#""tool_calls":[{"index":\#(piece.index),"#)
+            delta.writeStaticString(#""tool_calls":[{"index":"#)
+            delta.writeString(String(piece.index))
+            delta.writeStaticString(",")
             if let id = piece.id {
                 delta.writeStaticString(#""id":"#)
                 JSONText.write(id, to: &delta)

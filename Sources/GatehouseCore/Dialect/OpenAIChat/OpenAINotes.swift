@@ -23,6 +23,8 @@ enum OpenAINote {
     static let untyped = "$untyped"
     /// Further members of the inner object.
     static let inner = "$inner"
+    /// The cache's marker stood on the message.
+    static let cache = "$cache"
     /// The media came as a bare string, or under this member.
     static let member = "$member"
     /// A document came as `file`.
