@@ -131,8 +131,10 @@ extension JSONValue {
 
     /// This object with further members behind its own; unchanged when it is no object. A member that exists stays.
     package func adding(_ members: [Member]) -> JSONValue {
-        guard case .object(var own) = self else { return self }
-        for member in members where !own.contains(where: { $0.key == member.key }) { own.append(member) }
+        guard case .object(var own) = self, !members.isEmpty else { return self }
+        // Either side may come from a caller, and be long.
+        var names = Set(own.map(\.key))
+        for member in members where names.insert(member.key).inserted { own.append(member) }
         return .object(own)
     }
 }

@@ -5,8 +5,6 @@ package struct EmbeddingsRequest: Sendable, Equatable {
         /// The numbers of tokens in the model's own vocabulary.
         case tokens([Int])
         case image(Media)
-        /// Several parts that make one vector; Gemini's models take them.
-        case content(Message)
     }
 
     /// How the caller wants the numbers written.

@@ -8,16 +8,23 @@ struct GeminiCorpusTests {
     private static let recordings = Recording.all("gemini.generateContent")
 
     /// Recordings that cannot hold a law, and why.
-    private static let exceptions = [
-        "test-generate-invalid-role": "its role is none of the dialect's: Google refused it as well"
+    private static let exceptions: [(id: String, laws: [String], reason: String)] = [
+        (
+            "test-generate-invalid-role", ["requests"],
+            "its role is none of the dialect's: Google refused it as well"
+        ),
+        (
+            "test-gemini-tool-returning-float", ["answers", "crossing"],
+            "its answer is one empty text: the failure `empty`, so that another try may say something"
+        ),
     ]
 
-    private func isException(_ recording: Recording) -> Bool {
-        Self.exceptions.keys.contains { recording.id.contains($0) }
+    private func isException(_ recording: Recording, _ law: String) -> Bool {
+        Self.exceptions.contains { recording.id.contains($0.id) && $0.laws.contains(law) }
     }
 
     private func expectAll(_ name: String, _ law: (Recording) -> String?) {
-        let checked = Self.recordings.filter { !isException($0) }
+        let checked = Self.recordings.filter { !isException($0, name) }
         let failures = checked.compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
         #expect(failures.isEmpty, "\(name): \(failures.count) of \(checked.count)\n\(failures.joined(separator: "\n"))")
     }
@@ -25,6 +32,14 @@ struct GeminiCorpusTests {
     @Test func thereAreRecordings() {
         #expect(Self.recordings.count > 150)
         #expect(Self.recordings.filter(\.isStream).count > 60)
+    }
+
+    @Test func exceptionsAreStillNeeded() throws {
+        let refused = try #require(Self.recordings.first { $0.id.contains(Self.exceptions[0].id) })
+        #expect(Laws.requestRoundTrip(GeminiCodec.self, refused) != nil)
+        let silent = try #require(Self.recordings.first { $0.id.contains(Self.exceptions[1].id) })
+        let body = try JSONValue(parsing: silent.response.readableBytesView)
+        #expect { try GeminiCodec.decodeResponse(body) } throws: { ($0 as? Failure)?.kind == .empty }
     }
 
     @Test func requestsRoundTrip() {

@@ -25,9 +25,9 @@ import Testing
             }
             let response = try GeminiEmbeddings.decodeResponse(answer)
             let vectors = (answer["embeddings"]?.array ?? []).map { embedding in
-                (embedding["values"]?.array ?? []).compactMap { $0.double.map(Float.init) }
+                (embedding["values"]?.array ?? []).compactMap { $0.double.map { Float($0) } }
             }
-            #expect(response.vectors.map(Array.init) == vectors && !vectors.isEmpty, "\(recording.id)")
+            #expect(response.vectors == vectors && !vectors.isEmpty, "\(recording.id)")
             let again = try GeminiEmbeddings.decodeResponse(GeminiEmbeddings.encodeResponse(response, for: method))
             #expect(
                 again.vectors == response.vectors && again.usage?.counts == response.usage?.counts, "\(recording.id)")
@@ -78,7 +78,7 @@ import Testing
     @Test func embeddingsOfOthersAreAsked() throws {
         var request = EmbeddingsRequest(model: "m", inputs: [.text("a"), .text("b")])
         request.dimensions = 8
-        request.task = .document
+        request.purpose = .searchDocument
         request.title = "t"
         request.user = "u"
         let (method, encoded) = try GeminiEmbeddings.encodeRequest(request, for: target)
@@ -102,7 +102,7 @@ import Testing
         let body = try JSONValue(
             parsing: #"{"content":{"parts":[{"text":"a"}]},"task_type":"CLUSTERING","output_dimensionality":3}"#.utf8)
         let request = try GeminiEmbeddings.decodeRequest(body)
-        #expect(request.inputs == [.text("a")] && request.task == .clustering && request.dimensions == 3)
+        #expect(request.inputs == [.text("a")] && request.purpose == .clustering && request.dimensions == 3)
         let (method, encoded) = try GeminiEmbeddings.encodeRequest(
             request, for: TargetTraits(kind: "gemini", model: ""))
         #expect(method == .embedContent)
@@ -116,10 +116,31 @@ import Testing
         #expect(written["usageMetadata"]?["promptTokenCount"]?.int == 4)
     }
 
+    @Test func contentsOfSeveralPartsStayWhole() throws {
+        let body = try JSONValue(
+            parsing: #"""
+                {"requests":[{"content":{"parts":[{"text":"a"},{"text":"b"}]},"autoTruncate":true},
+                 {"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA=="}}]},"autoTruncate":true},
+                 {"content":{"parts":[{"text":"c"}]},"autoTruncate":true}]}
+                """#.utf8)
+        let request = try GeminiEmbeddings.decodeRequest(body)
+        let picture = Media(.base64("AA=="), mediaType: "image/png")
+        #expect(request.inputs == [.text("a\nb"), .image(picture), .text("c")])
+        #expect(request.extensions.foreign(to: .cohere) == ["content.parts"])
+        let target = TargetTraits(kind: "gemini", model: "")
+        #expect(body.difference(from: try GeminiEmbeddings.encodeRequest(request, for: target).encoded.body) == nil)
+        let batch = try #require(request.batches(of: 2).last)
+        #expect(throws: GatehouseError.self) { try GeminiEmbeddings.encodeRequest(batch, for: target) }
+    }
+
     @Test(arguments: [
         (#"{"requests":[]}"#, "requests"), (#"{"requests":[{}]}"#, "requests[0].content"), (#"{}"#, "content"),
         (#"{"content":{}}"#, "content.parts"),
         (#"{"requests":[{"content":{"parts":[]}},{"content":{"parts":[]},"title":"t"}]}"#, "requests[1]"),
+        (
+            #"{"requests":[{"content":{"parts":[]},"taskType":"X"},{"content":{"parts":[]},"taskType":"Y"}]}"#,
+            "requests[1]"
+        ),
     ])
     func wrongFieldsAreNamed(text: String, field: String) throws {
         let body = try JSONValue(parsing: text.utf8)

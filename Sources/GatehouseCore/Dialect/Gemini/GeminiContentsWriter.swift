@@ -25,9 +25,9 @@ struct GeminiContentsWriter {
     private var hasSystem = false
     private var isPlainSystem = false
     private var isSingleSystem = false
-    private var parts: GeminiPartWriter
+    private var parts = GeminiPartWriter()
 
-    init(_ messages: [Message]) { parts = GeminiPartWriter(messages) }
+    init() {}
 
     mutating func add(
         _ message: Message, at index: Int, _ context: inout GeminiEncoding

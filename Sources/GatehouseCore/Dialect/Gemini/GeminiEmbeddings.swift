@@ -3,81 +3,104 @@ package enum GeminiEmbeddings {
     package enum Method: String, Sendable { case embedContent, batchEmbedContents }
 
     private enum Note {
-        static let raw = "$raw"
-        static let role = "$content"
         static let method = "$method"
         static let models = "$models"
+        /// Contents as they were written, by input; `null` for one that is a plain text.
+        static let contents = "$contents"
+        /// Members of each request that nobody asked for.
+        static let rest = "$rest"
     }
 
     // MARK: Requests
+
+    /// What the requests of a batch must have in common: the canonical model says it once for all inputs.
+    private struct Settings: Equatable {
+        var model: JSONValue?
+        var dimensions: Int?
+        var task: String?
+        var title: String?
+        var rest: [JSONValue.Member] = []
+    }
 
     /// Reads a caller's request of either method; the shape of the body tells which.
     package static func decodeRequest(_ body: JSONValue) throws(GatehouseError) -> EmbeddingsRequest {
         let (normal, spelling) = GeminiSpelling.normalize(body)
         var fields = try JSONFields(normal)
         var request = EmbeddingsRequest(model: "", inputs: [])
+        var contents: [JSONValue] = []
+        var shared: Settings?
         if let elements = try fields.array("requests") {
-            guard !elements.isEmpty else { throw fields.invalid("requests", "must not be empty") }
             for (index, element) in elements.enumerated() {
-                let one = try JSONFields(element, path: fields.path("requests", index))
-                try add(one, isFirst: index == 0, to: &request)
+                var one = try JSONFields(element, path: fields.path("requests", index))
+                let settings = try read(&one, &request.inputs, &contents)
+                guard shared == nil || shared == settings else {
+                    throw GatehouseError(
+                        .unsupportedParameter, "The requests of a batch must differ in nothing but their content.",
+                        param: one.path)
+                }
+                shared = settings
             }
-            request.extensions[.gemini] += fields.rest
+            request.extensions[.gemini] = fields.rest
             request.extensions[.gemini, Note.method] = .string(Method.batchEmbedContents.rawValue)
         } else {
-            try add(fields, isFirst: true, to: &request)
+            shared = try read(&fields, &request.inputs, &contents)
             request.extensions[.gemini, Note.method] = .string(Method.embedContent.rawValue)
         }
+        guard let shared else { throw fields.invalid("requests", "must not be empty") }
+        apply(shared, to: &request)
+        // Texts and pictures that make one vector together: other dialects have no words for it.
+        if contents.contains(where: { ($0["parts"]?.array?.count ?? 1) != 1 }) {
+            request.extensions[.gemini, "content.parts"] = .bool(true)
+        }
+        request.extensions[.gemini, Note.contents] = .array(contents)
         request.extensions[.gemini, GeminiRequestDecoder.Note.spelling] = spelling
         return request
     }
 
-    /// All inputs of a batch share their settings in the canonical model: differing ones are refused.
-    private static func add(
-        _ fields: JSONFields, isFirst: Bool, to request: inout EmbeddingsRequest
-    ) throws(GatehouseError) {
-        var fields = fields
-        let model = fields.value("model")
-        let dimensions = try fields.int("outputDimensionality", in: 1...Int.max)
-        let task = try fields.string("taskType")
-        let title = try fields.string("title")
-        let input = try self.input(&fields)
-        if isFirst {
-            request.dimensions = dimensions
-            request.purpose = task.flatMap { words[$0] }
-            request.title = title
-            request.extensions[.gemini] = fields.rest
-            if request.purpose == nil, let task { request.extensions[.gemini, "taskType"] = .string(task) }
-            request.extensions[.gemini, Note.models] = model
-        } else {
-            let isSame =
-                dimensions == request.dimensions && title == request.title
-                && (task.flatMap { words[$0] } == request.purpose)
-                && model == request.extensions[.gemini, Note.models]
-            guard isSame else {
-                throw GatehouseError(
-                    .unsupportedParameter, "The requests of a batch must differ in nothing but their content.",
-                    param: fields.path)
-            }
-        }
-        request.inputs.append(input)
+    private static func read(
+        _ fields: inout JSONFields, _ inputs: inout [EmbeddingsRequest.Input], _ contents: inout [JSONValue]
+    ) throws(GatehouseError) -> Settings {
+        var settings = Settings()
+        settings.model = fields.value("model")
+        settings.dimensions = try fields.int("outputDimensionality", in: 1...Int.max)
+        settings.task = try fields.string("taskType")
+        settings.title = try fields.string("title")
+        guard let content = fields.value("content") else { throw fields.missing("content") }
+        let input = try self.input(content, path: fields.path("content"))
+        inputs.append(input)
+        contents.append(content == plain(input) ? .null : content)
+        settings.rest = fields.rest
+        return settings
     }
 
-    private static func input(_ fields: inout JSONFields) throws(GatehouseError) -> EmbeddingsRequest.Input {
-        guard var content = try fields.object("content") else { throw fields.missing("content") }
-        guard let elements = try content.array("parts") else { throw content.missing("parts") }
+    private static func apply(_ settings: Settings, to request: inout EmbeddingsRequest) {
+        request.dimensions = settings.dimensions
+        request.title = settings.title
+        request.purpose = settings.task.flatMap { words[$0] }
+        if request.purpose == nil, let task = settings.task {
+            request.extensions[.gemini, "taskType"] = .string(task)
+        }
+        request.extensions[.gemini, Note.models] = settings.model
+        request.extensions[.gemini, Note.rest] = .object(settings.rest)
+    }
+
+    /// A picture alone, or the texts together.
+    private static func input(_ content: JSONValue, path: String) throws(GatehouseError) -> EmbeddingsRequest.Input {
+        var fields = try JSONFields(content, path: path)
+        guard let elements = try fields.array("parts") else { throw fields.missing("parts") }
         var reader = GeminiPartReader()
-        var parts: [Part] = []
+        var texts: [String] = []
         for (index, element) in elements.enumerated() {
-            parts.append(try reader.part(element, path: content.path("parts", index)))
+            let part = try reader.part(element, path: fields.path("parts", index))
+            if elements.count == 1, case .image(let media) = part.content { return .image(media) }
+            if let text = part.text { texts.append(text) }
         }
-        // The role says nothing here; client libraries send it all the same.
-        if parts.count == 1, let text = parts[0].text, parts[0].extensions.isEmpty, content.rest.isEmpty {
-            return .text(text)
-        }
-        var message = Message(role: .user, parts: parts)
-        message.extensions[.gemini] = content.rest
-        return .content(message)
+        return .text(texts.joined(separator: "\n"))
+    }
+
+    private static func plain(_ input: EmbeddingsRequest.Input) -> JSONValue? {
+        guard case .text(let text) = input else { return nil }
+        return .object(["parts": .array([.object(["text": .string(text)])])])
     }
 
     /// Writes the request for a target: `batchEmbedContents`, but for a caller's own `embedContent` and for Vertex, which
@@ -94,13 +117,21 @@ package enum GeminiEmbeddings {
         guard method == .batchEmbedContents || request.inputs.count == 1 else {
             throw GatehouseError(.unsupportedParameter, "This target embeds one input at a time.", param: "input")
         }
+        let contents = request.extensions[.gemini, Note.contents]?.array ?? []
+        guard contents.count == request.inputs.count || contents.allSatisfy(\.isNull) else {
+            throw GatehouseError(
+                .unsupportedParameter, "Contents of several parts cannot be divided into batches.", param: "input")
+        }
         var bodies: [JSONValue] = []
         for (index, input) in request.inputs.enumerated() {
-            bodies.append(try body(input, at: index, request, &context))
+            let own = contents.indices.contains(index) ? contents[index] : .null
+            let content = own.isNull ? try content(input, at: index, &context) : own
+            bodies.append(body(content, request, context))
         }
-        let rest = own == .batchEmbedContents ? request.extensions.written(.gemini) : []
-        let batch = JSONValue.object([JSONValue.Member("requests", .array(bodies))]).adding(
-            rest.filter { $0.key != "taskType" })
+        let rest = request.extensions.written(.gemini).filter { $0.key != "taskType" && $0.key != "content.parts" }
+        let batch = JSONValue.object([JSONValue.Member("requests", .array(bodies))]).adding(rest)
+        if !request.numberTypes.isEmpty { context.drop("embedding_types") }
+        if request.truncation != nil { context.drop("truncate") }
         if request.user != nil { context.drop("user") }
         context.drop(request.extensions.foreign(to: .gemini))
         let whole = method == .batchEmbedContents ? batch : bodies.first ?? .object([])
@@ -110,35 +141,36 @@ package enum GeminiEmbeddings {
         return (method, encoded)
     }
 
-    private static func body(
-        _ input: EmbeddingsRequest.Input, at index: Int, _ request: EmbeddingsRequest,
-        _ context: inout GeminiEncoding
+    private static func content(
+        _ input: EmbeddingsRequest.Input, at index: Int, _ context: inout GeminiEncoding
     ) throws(GatehouseError) -> JSONValue {
-        let content: JSONValue
         switch input {
-        case .text(let text): content = .object(["parts": .array([.object(["text": .string(text)])])])
+        case .text: return plain(input) ?? .object([])
         case .image(let media):
             var writer = GeminiPartWriter()
             let message = Message(role: .user, parts: [Part(.image(media))])
-            content = .object(["parts": .array(try writer.write(message, at: index, isOwn: true, &context))])
+            return .object(["parts": .array(try writer.write(message, at: index, isOwn: false, &context))])
         case .tokens:
             throw GatehouseError(
                 .unsupportedParameter, "Gemini embeds texts, not tokens.", param: "input[\(index)]")
-        case .content(let message):
-            var writer = GeminiPartWriter()
-            let parts = try writer.write(message, at: index, isOwn: true, &context)
-            content = JSONValue.object(["parts": .array(parts)]).adding(message.extensions.written(.gemini))
         }
+    }
+
+    private static func body(
+        _ content: JSONValue, _ request: EmbeddingsRequest, _ context: GeminiEncoding
+    ) -> JSONValue {
         let named = request.extensions[.gemini, Note.models]
         let model: JSONValue? =
             context.target.model.isEmpty
             ? named : named == nil && context.isVertex ? nil : .string("models/" + context.target.model)
-        let task = request.purpose.flatMap { task in words.first { $0.value == task }?.key }.map { JSONValue.string($0) }
+        let task = request.purpose.flatMap { task in words.first { $0.value == task }?.key }.map {
+            JSONValue.string($0)
+        }
         return .object([
             "model": model, "content": content, "taskType": task ?? request.extensions[.gemini, "taskType"],
             "title": request.title.map { .string($0) },
             "outputDimensionality": request.dimensions.map { .int($0) },
-        ])
+        ]).adding(request.extensions[.gemini, Note.rest]?.object ?? [])
     }
 
     private static let words: [String: EmbeddingsRequest.Purpose] = [
@@ -164,8 +196,10 @@ package enum GeminiEmbeddings {
             var vector: [Float] = []
             vector.reserveCapacity(values.count)
             for value in values {
-                guard let number = value.double else { throw Failure(.protocol, detail: "a value that is no number") }
-                vector.append(Float(number))
+                guard let number = value.double.map(Float.init), number.isFinite else {
+                    throw Failure(.protocol, detail: "a value that is no number")
+                }
+                vector.append(number)
             }
             response.vectors.append(vector)
         }
@@ -192,7 +226,7 @@ package enum GeminiEmbeddings {
             method == .batchEmbedContents
             ? .object(["embeddings": .array(embeddings)]) : .object(["embedding": embeddings.first])
         let usage = response.usage.map { usage in
-            usage.extensions[.gemini, Note.raw] ?? .object(["promptTokenCount": .int(usage.input)])
+            usage.extensions[.gemini, GeminiUsage.raw] ?? .object(["promptTokenCount": .int(usage.input)])
         }
         return answer.adding(usage.map { [JSONValue.Member("usageMetadata", $0)] } ?? [])
             .adding(response.extensions.written(.gemini))

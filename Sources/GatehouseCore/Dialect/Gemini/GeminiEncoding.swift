@@ -9,6 +9,7 @@ struct GeminiEncoding {
     var isOwn = false
     private(set) var names = NameMap()
     private(set) var dropped: [String] = []
+    private var reported: Set<String> = []
 
     init(_ target: TargetTraits) {
         self.target = target
@@ -35,7 +36,7 @@ struct GeminiEncoding {
     mutating func name(_ name: String) -> String { names.legal(name, Self.nameRule) }
 
     mutating func drop(_ field: String) {
-        if !dropped.contains(field) { dropped.append(field) }
+        if reported.insert(field).inserted { dropped.append(field) }
     }
 
     mutating func drop(_ fields: [String]) {

@@ -61,8 +61,14 @@ struct GeminiPartReader {
     mutating func nextID(for name: String) -> String {
         let id = prefix + String(count)
         count += 1
-        open.append((name, id))
+        expect(name, id)
         return id
+    }
+
+    /// A call waits for its result; of a great many the oldest are given up.
+    private mutating func expect(_ name: String, _ id: String) {
+        if open.count >= 512 { open.removeFirst() }
+        open.append((name, id))
     }
 
     private mutating func known(_ fields: inout JSONFields) throws(GatehouseError) -> Part? {
@@ -121,7 +127,7 @@ struct GeminiPartReader {
         if let given = try inner.string("id"), !given.isEmpty {
             id = given
             count += 1
-            open.append((name, given))
+            expect(name, given)
         } else {
             id = nextID(for: name)
             notes.append(JSONValue.Member(Note.noID, .bool(true)))

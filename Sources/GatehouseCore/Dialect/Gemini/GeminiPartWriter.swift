@@ -4,10 +4,8 @@ struct GeminiPartWriter {
 
     /// What the functions of the conversation's calls are called, by the calls' ids; a later call takes an id over.
     private var calls: [String: String] = [:]
-    private let messages: [Message]
-    private var seen = 0
 
-    init(_ messages: [Message] = []) { self.messages = messages }
+    init() {}
 
     /// The parts of a message.
     ///

@@ -89,7 +89,7 @@ package enum GeminiRequestDecoder {
             default: throw content.invalid("role", "must be user or model")
             }
         var first = Message(role: role, parts: [])
-        first.extensions[.gemini] = content.rest.filter { $0.key != "parts" }
+        first.extensions[.gemini] = content.rest.filter { $0.key != "parts" || $0.value.isNull }
         first.extensions[.gemini, Note.role] = written.map { .string($0) } ?? .null
         guard let elements = try parts(&content, of: &first) else { return [first] }
         var messages = [first]

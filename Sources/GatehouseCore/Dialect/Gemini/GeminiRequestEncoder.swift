@@ -12,7 +12,7 @@ package enum GeminiRequestEncoder {
         var context = GeminiEncoding(target)
         let tools = try GeminiTools.encode(request, &context)
         let choice = try GeminiToolConfig.encode(request, &context)
-        var writer = GeminiContentsWriter(request.messages)
+        var writer = GeminiContentsWriter()
         for (index, message) in request.messages.enumerated() {
             try writer.add(message, at: index, &context)
         }

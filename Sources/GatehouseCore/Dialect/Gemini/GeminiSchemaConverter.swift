@@ -1,7 +1,7 @@
 /// One conversion of a JSON schema into the subset of OpenAPI that Gemini takes. It recurses along the schema, which a parse keeps shallow, and along references, which end where
 /// they meet themselves; together it makes at most `maximumNodes` objects.
 struct GeminiSchemaConverter {
-    private static let maximumNodes = 20_000
+    private static let maximumNodes = 5_000
     private static let maximumDepth = 48
 
     let root: JSONValue
@@ -118,21 +118,31 @@ struct GeminiSchemaConverter {
                 next = target
                 seen += 1
             }
-            for member in next.object ?? [] where member.key != "$ref" {
+            for member in next.object ?? [] where Self.joined.contains(member.key) {
                 guard let index = members.firstIndex(where: { $0.key == member.key }) else {
                     members.append(member)
                     continue
                 }
                 switch (member.key, members[index].value, member.value) {
                 case ("properties", let own, .object(let more)): members[index].value = own.adding(more)
-                case ("required", .array(let own), .array(let more)), ("allOf", .array(let own), .array(let more)):
-                    members[index].value = .array(own + more.filter { !own.contains($0) })
+                case ("required", .array(let own), .array(let more)):
+                    let names = Set(own.compactMap(\.string))
+                    members[index].value = .array(own + more.filter { $0.string.map(names.contains) == false })
+                case ("allOf", .array(let own), .array(let more)): members[index].value = .array(own + more)
                 default: continue
                 }
             }
         }
         return .object(members)
     }
+
+    /// Keywords that mean something to this conversion.
+    private static let joined: Set<String> = [
+        "type", "title", "description", "nullable", "properties", "required", "propertyOrdering", "items",
+        "prefixItems", "enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
+        "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "minProperties", "maxProperties", "anyOf",
+        "oneOf", "allOf",
+    ]
 
     // MARK: Keywords
 
@@ -216,9 +226,8 @@ struct GeminiSchemaConverter {
         }
         var members = [JSONValue.Member("properties", .object(converted))]
         // A required name that is no property is refused.
-        let required = (schema["required"]?.array ?? []).filter { name in
-            properties.contains { $0.key == name.string }
-        }
+        let names = Set(properties.map(\.key))
+        let required = (schema["required"]?.array ?? []).filter { name in name.string.map(names.contains) == true }
         if !required.isEmpty { members.append(JSONValue.Member("required", .array(required))) }
         return members + kept(schema, ["minProperties", "maxProperties", "propertyOrdering"])
     }

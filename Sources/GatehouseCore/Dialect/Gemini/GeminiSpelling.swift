@@ -14,9 +14,10 @@ enum GeminiSpelling {
         guard let note else { return body }
         switch (body, note) {
         case (.object(let members), .object(let entries)):
+            let spelled = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
             return .object(
                 members.map { member in
-                    guard let entry = entries.first(where: { $0.key == member.key })?.value else { return member }
+                    guard let entry = spelled[member.key] else { return member }
                     return JSONValue.Member(entry[0]?.string ?? member.key, restore(member.value, entry[1]))
                 })
         case (.array(let elements), .array(let notes)):
