@@ -90,6 +90,7 @@ enum CohereRequestDecoder {
         }
         reasoning.budget = try thinking.int("token_budget", in: 0...1 << 40)
         reasoning.extensions = Extensions(rest: thinking.rest, of: .cohere)
+        if reasoning.enabled == nil { reasoning.extensions[.cohere, "$untyped"] = .bool(true) }
         return reasoning
     }
 }

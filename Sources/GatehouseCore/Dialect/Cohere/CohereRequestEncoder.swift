@@ -151,8 +151,9 @@ struct CohereRequestEncoder {
         if isOff || (budget == 0 && reasoning.enabled == nil) {
             type = "disabled"
         } else if reasoning.enabled == true || reasoning.effort != nil || reasoning.budget != nil {
-            type = reasoning.enabled == nil && reasoning.extensions.dialects == [.cohere] ? nil : "enabled"
+            type = "enabled"
         }
+        if reasoning.extensions[.cohere, "$untyped"] != nil { type = nil }
         // Thinking is on or off here; a level is more than that.
         dropped.add("reasoning_effort", when: !isOff && reasoning.effort != nil && budget == nil)
         let thinking = JSONValue.object([

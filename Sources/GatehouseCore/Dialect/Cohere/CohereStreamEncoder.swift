@@ -3,7 +3,7 @@ import NIOCore
 /// Writes a stream of Cohere's chat API. One block is open at a time, thoughts and texts each in a block of their own;
 /// calls follow one another, so that pieces of a second one wait until the first is whole.
 struct CohereStreamEncoder: StreamEncoder {
-    private enum Block: Equatable { case none, text, thinking, call(Int) }
+    private enum Block { case none, text, thinking, call }
 
     private let identity: AnswerIdentity
     private var isStarted = false
@@ -83,9 +83,12 @@ struct CohereStreamEncoder: StreamEncoder {
             if !thinking.isRedacted { write(thinking.text, as: .thinking, to: &buffer) }
             endParts(to: &buffer)
         case .toolCall(let whole):
+            writeStart(nil, to: &buffer)
             endParts(to: &buffer)
-            call(calls, whole.id, whole.name, whole.arguments, to: &buffer)
-            endParts(to: &buffer)
+            writeCallStart(whole.id, whole.name, to: &buffer)
+            writeArguments(whole.arguments, of: calls, to: &buffer)
+            open = .call
+            endBlock(to: &buffer)
         case .native(.cohere, "citation", let value): writeCitation(value, to: &buffer)
         case .image, .audio, .video, .document, .toolResult, .native: endParts(to: &buffer)
         }
@@ -113,14 +116,18 @@ struct CohereStreamEncoder: StreamEncoder {
         _ index: Int, _ id: String?, _ name: String?, _ arguments: String, to buffer: inout ByteBuffer
     ) {
         if written[index] == nil {
-            if case .call = open { return pending.add(index, id: id, name: name, arguments: arguments) }
+            if open == .call { return pending.add(index, id: id, name: name, arguments: arguments) }
             writeStart(nil, to: &buffer)
             endParts(to: &buffer)
-            open = .call(index)
+            open = .call
             written[index] = calls
             writeCallStart(id ?? "", name ?? "", to: &buffer)
         }
-        guard !arguments.isEmpty, let number = written[index] else { return }
+        if let number = written[index] { writeArguments(arguments, of: number, to: &buffer) }
+    }
+
+    private func writeArguments(_ arguments: String, of number: Int, to buffer: inout ByteBuffer) {
+        guard !arguments.isEmpty else { return }
         Self.begin("tool-call-delta", number, to: &buffer)
         buffer.writeStaticString(#","delta":{"message":{"tool_calls":{"function":{"arguments":"#)
         JSONText.write(arguments, to: &buffer)
