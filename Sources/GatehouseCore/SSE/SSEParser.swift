@@ -178,6 +178,13 @@ package struct SSEParser: Sendable {
     private func dataValue(_ line: Range<Int>) -> Range<Int>? {
         let bytes = pending.readableBytesUInt8Span
         let name: StaticString = "data"
+        var line = line
+        // A byte order mark may stand before the first line.
+        if line.count >= 7, bytes[line.lowerBound] == 0xEF, bytes[line.lowerBound + 1] == 0xBB,
+            bytes[line.lowerBound + 2] == 0xBF
+        {
+            line = line.lowerBound + 3..<line.upperBound
+        }
         guard line.count >= 4 else { return nil }
         for offset in 0..<4 where bytes[line.lowerBound + offset] != name.utf8Start[offset] { return nil }
         if line.count == 4 { return line.upperBound..<line.upperBound }

@@ -51,6 +51,9 @@ import Testing
         let answer = try Dialogue.answer(
             #"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","stop_reason":"END"}]}"#)
         #expect(answer.finish.reason == .stopSequence && answer.finish.stopSequence == "END")
+        let other = try Dialogue.answer(
+            #"{"choices":[{"message":{"content":"a"},"finish_reason":"stop","stop_reason":"end_turn"}]}"#)
+        #expect(other.finish.reason == .stop && other.finish.stopSequence == nil)
     }
 
     @Test func oddMembersDoNotFailAnAnswer() throws {

@@ -141,6 +141,17 @@ import Testing
         #expect(unnumbered == ["a:f({})"])
     }
 
+    @Test func aNameMayComeLateButMustCome() throws {
+        let late = try calls([
+            #"{"index":0,"id":"a","function":{"arguments":"{\"x\":"}}"#,
+            #"{"index":0,"function":{"name":"f","arguments":"1}"}}"#,
+        ])
+        #expect(late == [#"a:f({"x":1})"#])
+        let never = Dialogue.events(
+            Dialogue.stream(deltas: [#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#]))
+        #expect(never.failure?.kind == .protocol)
+    }
+
     @Test func olderAndCustomCallsAreRead() throws {
         let older = try Dialogue.answer(
             of: Dialogue.stream(
@@ -223,6 +234,7 @@ import Testing
             let other = ByteBuffer(string: ": hello\(line)\(line)" + text.replacing("\n", with: line))
             #expect(try Dialogue.answer(of: other).text == "é")
         }
+        #expect(try Dialogue.answer(of: ByteBuffer(string: "\u{FEFF}" + text)).text == "é")
         let lines = ByteBuffer(
             string:
                 "event: x\ndata: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n"

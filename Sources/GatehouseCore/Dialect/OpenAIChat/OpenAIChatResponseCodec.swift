@@ -21,7 +21,7 @@ package enum OpenAIChatResponseCodec {
         }
         nameCalls(&message.parts, answer: body["id"]?.string ?? "")
         var facts = OpenAIFinish.facts(message.parts)
-        facts.stopSequence = choice["stop_reason"]?.string
+        facts.stopSequence = OpenAIFinish.stopSequence(choice)
         var finish = try OpenAIFinish.finish(choice["finish_reason"]?.string, facts, in: dialect)
         finish.usage = OpenAIUsage.read(body, in: dialect)
         finish.cost = OpenAIUsage.cost(body)

@@ -26,7 +26,7 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
         reader.append(bytes)
         while !isDone, let item = try reader.next() {
             switch item {
-            case .object(let chunk): take(chunk, &events)
+            case .object(let chunk): try take(chunk, &events)
             case .done: try finish(&events)
             }
         }
@@ -44,6 +44,7 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
 
     private mutating func finish(_ events: inout [CanonicalEvent]) throws(Failure) {
         guard start != nil else { throw Failure(.empty, detail: "terminator without an answer") }
+        try calls.check()
         facts.hasCalls = !calls.isEmpty
         var finish = try OpenAIFinish.finish(reason, facts, in: .openAIChat)
         finish.usage = usage
@@ -54,15 +55,17 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
 
     // MARK: Chunks
 
-    private mutating func take(_ chunk: JSONValue, _ events: inout [CanonicalEvent]) {
-        for choice in chunk["choices"]?.array ?? [] { take(choice, of: chunk, &events) }
+    private mutating func take(_ chunk: JSONValue, _ events: inout [CanonicalEvent]) throws(Failure) {
+        for choice in chunk["choices"]?.array ?? [] { try take(choice, of: chunk, &events) }
         guard let usage = OpenAIUsage.read(chunk, in: .openAIChat) else { return }
         if usage != self.usage { events.append(.usage(usage)) }
         self.usage = usage
         cost = OpenAIUsage.cost(chunk) ?? cost
     }
 
-    private mutating func take(_ choice: JSONValue, of chunk: JSONValue, _ events: inout [CanonicalEvent]) {
+    private mutating func take(
+        _ choice: JSONValue, of chunk: JSONValue, _ events: inout [CanonicalEvent]
+    ) throws(Failure) {
         let number = choice["index"]?.int ?? 0
         let word = choice["finish_reason"]?.string
         if choices.count < AnswerBuilder.maximumCalls || choices[number] != nil {
@@ -75,12 +78,12 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
             self.start = start
             events.append(.started(start))
         }
-        if let delta = choice["delta"] ?? choice["message"] { take(delta: delta, &events) }
+        if let delta = choice["delta"] ?? choice["message"] { try take(delta: delta, &events) }
         if let word, !word.isEmpty || reason == nil { reason = word }
-        if let sequence = choice["stop_reason"]?.string { facts.stopSequence = sequence }
+        facts.stopSequence = OpenAIFinish.stopSequence(choice) ?? facts.stopSequence
     }
 
-    private mutating func take(delta: JSONValue, _ events: inout [CanonicalEvent]) {
+    private mutating func take(delta: JSONValue, _ events: inout [CanonicalEvent]) throws(Failure) {
         thoughts(delta, &events)
         switch delta["content"] {
         case .string(let text): add(text, &events)
@@ -101,7 +104,7 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
         for image in delta["images"]?.array ?? [] {
             if let url = image["image_url"]?["url"]?.string { whole(Part(.image(Media(url: url))), &events) }
         }
-        takeCalls(delta, &events)
+        try takeCalls(delta, &events)
         if let signature = OpenAIChatMessageDecoder.signature(delta["extra_content"]) {
             if open == .thinking || open == .refusal { events.append(.partEnded) }
             events.append(.signature(signature))
@@ -109,16 +112,16 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
         }
     }
 
-    private mutating func takeCalls(_ delta: JSONValue, _ events: inout [CanonicalEvent]) {
+    private mutating func takeCalls(_ delta: JSONValue, _ events: inout [CanonicalEvent]) throws(Failure) {
         for entry in delta["tool_calls"]?.array ?? [] {
-            calls.take(entry, answer: start?.id ?? "", into: &events)
+            try calls.take(entry, answer: start?.id ?? "", into: &events)
             open = .call
         }
         if let function = delta["function_call"], function["name"]?.string != "" || !calls.isEmpty,
             function.object != nil
         {
             let entry = JSONValue.object(["index": .int(0), "function": function])
-            calls.take(entry, answer: start?.id ?? "", into: &events)
+            try calls.take(entry, answer: start?.id ?? "", into: &events)
             open = .call
         }
     }

@@ -9,7 +9,7 @@ package enum OpenAICompletionsResponseCodec {
         }
         var facts = OpenAIFinish.Facts()
         facts.hasText = !text.isEmpty
-        facts.stopSequence = choices.first?["stop_reason"]?.string
+        facts.stopSequence = choices.first.flatMap(OpenAIFinish.stopSequence)
         var finish = try OpenAIFinish.finish(choices.first?["finish_reason"]?.string, facts, in: dialect)
         finish.usage = OpenAIUsage.read(body, in: dialect)
         finish.cost = OpenAIUsage.cost(body)

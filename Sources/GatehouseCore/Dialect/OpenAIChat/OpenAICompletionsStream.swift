@@ -55,7 +55,7 @@ package struct OpenAICompletionsStreamDecoder: StreamDecoder {
                 events.append(.textDelta(text))
             }
             if let word = choice["finish_reason"]?.string { reason = word }
-            if let sequence = choice["stop_reason"]?.string { facts.stopSequence = sequence }
+            facts.stopSequence = OpenAIFinish.stopSequence(choice) ?? facts.stopSequence
         }
         guard let usage = OpenAIUsage.read(chunk, in: .openAICompletions) else { return }
         if usage != self.usage { events.append(.usage(usage)) }

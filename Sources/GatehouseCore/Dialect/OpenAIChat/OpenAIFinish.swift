@@ -12,6 +12,13 @@ enum OpenAIFinish {
         var stopSequence: String?
     }
 
+    /// vLLM's `stop_reason`: the stop sequence that was met. Others put another vendor's word for the end there.
+    static func stopSequence(_ choice: JSONValue) -> String? {
+        guard let text = choice["stop_reason"]?.string, !text.isEmpty else { return nil }
+        let words = ["stop", "end_turn", "eos", "length", "max_tokens", "tool_use", "tool_calls", "stop_sequence"]
+        return words.contains(text) ? nil : text
+    }
+
     /// The end of an answer.
     ///
     /// - Parameter word: `finish_reason`; some providers never say one.

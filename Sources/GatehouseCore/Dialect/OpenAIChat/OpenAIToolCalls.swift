@@ -14,14 +14,25 @@ struct OpenAIToolCalls: Sendable {
         var shape = JSONShape()
     }
 
+    /// Bytes of arguments that may come before their name.
+    private static let maximumHeld = 64 << 10
+
     private var calls: [Call] = []
 
     var isEmpty: Bool { calls.isEmpty }
 
+    /// - Throws: `Failure(.protocol)` when arguments came and no name.
+    func check() throws(Failure) {
+        guard calls.allSatisfy({ $0.held.isEmpty }) else { throw Failure(.protocol, detail: "call without a name") }
+    }
+
     /// Takes one entry of `tool_calls`.
     ///
     /// - Parameter answer: The answer's id, to make one for a call that has none.
-    mutating func take(_ entry: JSONValue, answer: String, into events: inout [CanonicalEvent]) {
+    /// - Throws: `Failure(.protocol)` for many arguments without a name.
+    mutating func take(
+        _ entry: JSONValue, answer: String, into events: inout [CanonicalEvent]
+    ) throws(Failure) {
         let isCustom = entry["type"]?.string == "custom" || entry["custom"] != nil
         let inner = entry[isCustom ? "custom" : "function"]
         let name = inner?["name"]?.string ?? ""
@@ -35,6 +46,7 @@ struct OpenAIToolCalls: Sendable {
             begin(place, name, arguments, isCustom: isCustom, answer: answer, into: &events)
         } else if calls[place].name.isEmpty {
             calls[place].held += arguments
+            if calls[place].held.utf8.count > Self.maximumHeld { try check() }
         } else if !arguments.isEmpty {
             events.append(.toolCallDelta(index: place, id: nil, name: nil, arguments: arguments))
         }
