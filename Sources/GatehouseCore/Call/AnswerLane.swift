@@ -20,6 +20,8 @@ struct AnswerLane: Sendable {
     private let dialect: Dialect
     private let identity: AnswerIdentity
     private let names: NameMap
+    private let isGeneration: Bool
+    private let translation: AnswerTranslation?
 
     // One of these is there. Optionals, not an enum: they are changed in place, and an enum's payload would be copied out
     // and back for every chunk.
@@ -43,7 +45,10 @@ struct AnswerLane: Sendable {
         dialect = plan.operation.dialect
         identity = plan.identity
         names = plan.names
+        isGeneration = plan.operation.surface == .generation
+        translation = plan.translation
         if case .wire(let wire) = plan.lane { self.wire = wire } else { wire = nil }
+        guard isGeneration else { return }
         switch (wire, plan.stream) {
         case (dialect, true) where dialect == .openAIChat || dialect == .openAICompletions:
             byteStream = OpenAIByteStream(hideUsage: !plan.options.wantsUsage, terminator: plan.terminator)
@@ -136,7 +141,7 @@ struct AnswerLane: Sendable {
         note(event)
         builder?.add(event)
         if case .finished = event, let response = builder?.response {
-            output.pieces.add(Self.render(dialect.codec.encodeResponse(response, as: identity)))
+            output.pieces.add(dialect.codec.encodeResponse(response, as: identity).bytes)
             output.isDone = true
         }
         return output
@@ -189,6 +194,7 @@ struct AnswerLane: Sendable {
 
     /// Checks a whole answer and gives what the caller gets for it.
     mutating func whole(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
+        guard isGeneration else { return wholeOther(body) }
         if wire == dialect, dialect == .openAIChat || dialect == .openAICompletions { return wholeOpenAI(body) }
         guard let wire else { return .failure(Failure(.protocol, detail: "bytes from a source of events")) }
         let document: JSONValue
@@ -205,7 +211,24 @@ struct AnswerLane: Sendable {
             if wire == dialect { return .success(body) }
             wholeSeals = SealCollector.seals(of: response)
             return .success(
-                Self.render(dialect.codec.encodeResponse(names.restore(response), as: identity)))
+                dialect.codec.encodeResponse(names.restore(response), as: identity).bytes)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Embeddings, counts, pictures: translated, or passed through with their usage read.
+    private mutating func wholeOther(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
+        guard let translation else {
+            let bytes = body.readableBytesUInt8Span
+            if OpenAIFailure.isError(bytes) { return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes)) }
+            toldUsage = UsageReader.read(body)?.tokens
+            return .success(body)
+        }
+        do throws(Failure) {
+            let (answer, usage) = try translation.translate(body, as: identity)
+            toldUsage = usage
+            return .success(answer)
         } catch {
             return .failure(error)
         }
@@ -244,11 +267,5 @@ struct AnswerLane: Sendable {
     /// The failure of a response with an error status.
     func failure(_ head: UpstreamHead, _ body: ByteBuffer) -> Failure {
         (wire ?? dialect).codec.failure(head, body: body)
-    }
-
-    private static func render(_ value: JSONValue) -> ByteBuffer {
-        var writer = JSONWriter()
-        writer.value(value)
-        return writer.buffer
     }
 }

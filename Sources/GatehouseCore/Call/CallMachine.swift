@@ -19,6 +19,8 @@ package struct CallMachine: Sendable {
         package var identity: AnswerIdentity
         /// Names of functions as the target calls them.
         package var names: NameMap
+        /// How the answer is translated, where it is not a generation.
+        package var translation: AnswerTranslation?
 
         package init(
             operation: Operation, stream: Bool, options: StreamOptions = StreamOptions(), lane: UpstreamLane,

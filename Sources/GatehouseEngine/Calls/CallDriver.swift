@@ -43,8 +43,7 @@ package final class CallDriver: UpstreamReply {
     }
 
     private func dispatch(now: Int) throws(GatehouseError) {
-        let head = try RequestHead(
-            scanning: request.body, operation: request.operation, target: request.target)
+        let head = try CallHead(request)
         record.model = head.model
         record.isStream = head.stream
         let route = try request.snapshot.route(head.model)

@@ -150,6 +150,7 @@ extension ProviderRow {
         case (.tokenCount, .anthropic), (.tokenCount, .gemini): true
         case (.tokenCount, _): false
         case (.embeddings, .anthropic): false
+        case (.embeddings, .gemini): authorization != .serviceAccount
         case (.embeddings, _): true
         case (.rerank, .cohere), (.rerank, .openAIChat): true
         case (_, .openAIChat): true

@@ -11,6 +11,18 @@ package enum GeminiEmbeddings {
         static let rest = "$rest"
     }
 
+    /// Which method a caller asked for; `batchEmbedContents` for a request of another dialect.
+    package static func method(of request: EmbeddingsRequest) -> Method {
+        request.extensions[.gemini, Note.method]?.string.flatMap(Method.init) ?? .batchEmbedContents
+    }
+
+    /// The same request for the method that takes several inputs.
+    package static func batched(_ request: EmbeddingsRequest) -> EmbeddingsRequest {
+        var request = request
+        request.extensions[.gemini, Note.method] = .string(Method.batchEmbedContents.rawValue)
+        return request
+    }
+
     // MARK: Requests
 
     /// What the requests of a batch must have in common: the canonical model says it once for all inputs.
