@@ -63,6 +63,7 @@ struct ResponsesAnswerTests {
             Part(.thinking(Thinking("hm")), signature: Signature(.anthropic, "s")), .text("a"), .text("b"),
             Part(.refusal("no")), Part(.toolCall(ToolCall(id: "c", name: "f", arguments: ""))),
             Part(.toolCall(ToolCall(id: "", name: "g", arguments: "raw", isCustom: true))),
+            Part(.toolCall(ToolCall(id: "s", name: "h", arguments: "{}")), signature: Signature(.gemini, "x:y")),
         ]
         let response = CanonicalResponse(parts: parts, finish: Finish(.toolCalls, usage: Usage(input: 1, output: 1)))
         let whole = ResponsesCodec.encodeResponse(response, as: caller)

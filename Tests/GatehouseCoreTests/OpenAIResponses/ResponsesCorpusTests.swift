@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseTesting
 import NIOCore
 import Testing
 
@@ -138,6 +139,28 @@ struct ResponsesCorpusTests {
                 Issue.record("cut at \(length): \(String(describing: failure))")
                 return
             }
+        }
+    }
+
+    @Test func `a damaged stream fails or ends, and what came of it can be written`() {
+        var generator = SeededGenerator(seed: 3)
+        for recording in Self.streams where recording.response.readableBytes < 200_000 {
+            var lines = String(buffer: recording.response).split(separator: "\n", omittingEmptySubsequences: false)
+            for _ in 0..<3 where lines.count > 4 {
+                lines.remove(at: Int.random(in: 0..<lines.count, using: &generator))
+                lines.swapAt(
+                    Int.random(in: 0..<lines.count, using: &generator),
+                    Int.random(in: 0..<lines.count, using: &generator))
+            }
+            let damaged = ByteBuffer(string: lines.joined(separator: "\n"))
+            let (events, failure) = Laws.events(ResponsesCodec.self, [damaged])
+            let isFinished = events.contains { if case .finished = $0 { true } else { false } }
+            #expect(isFinished == (failure == nil), "\(recording.id)")
+            var encoder = ResponsesCodec.streamEncoder(
+                as: AnswerIdentity(call: "k", model: "m", created: 1), options: StreamOptions())
+            var buffer = ByteBuffer()
+            for event in events { encoder.encode(event, to: &buffer) }
+            if isFinished { #expect(Laws.events(ResponsesCodec.self, [buffer]).failure == nil, "\(recording.id)") }
         }
     }
 

@@ -15,7 +15,7 @@ struct ResponsesOwnRequestTests {
     @Test(arguments: [
         #"{"model":"m","input":"hi"}"#,
         #"{"model":"m","input":[],"stream":false,"tools":[],"metadata":{},"store":null,"tool_choice":null}"#,
-        #"{"model":"m","prompt":{"id":"p","variables":{"a":"b"}}}"#,
+        #"{"model":"m","prompt":{"id":"p","variables":{"a":"b"}}}"#, #"{"prompt":{"id":"p"}}"#,
         #"{"model":"m","conversation":"conv_1","input":[{"id":"msg_1"},{"type":"item_reference","id":"rs_1"}]}"#,
         #"{"model":"m","instructions":"","input":"hi","stream":true,"stream_options":{"include_obfuscation":false}}"#,
         #"{"model":"m","instructions":null,"input":[{"role":"developer","content":"a"},{"role":"user","content":[]}]}"#,

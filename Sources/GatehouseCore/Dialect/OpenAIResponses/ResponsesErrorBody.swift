@@ -7,8 +7,8 @@ package enum ResponsesErrorBody {
 
     /// The members of an `error` event besides its type and number.
     ///
-    /// The vendor documents `code`, `message` and `param` at the top and sends them inside `error`; official clients raise
-    /// on the latter. Both are there.
+    /// The vendor documents `code`, `message` and `param` at the top and sends them inside `error`; official clients
+    /// raise on the latter. Both are there.
     static func event(_ error: GatehouseError) -> [JSONValue.Member] {
         let flat: [JSONValue.Member] = [
             .init("code", .string(error.code.rawValue)), .init("message", .string(error.message)),

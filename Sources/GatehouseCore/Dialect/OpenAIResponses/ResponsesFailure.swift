@@ -56,7 +56,8 @@ package enum ResponsesFailure {
         "failed_to_download_image", "image_file_not_found", "previous_response_not_found", "invalid_encrypted_content",
     ]
 
-    /// Some providers give the error as a bare text. Only what a wrong key and an unknown model look like is read from it.
+    /// Some providers give the error as a bare text. Only what a wrong key and an unknown model look like is read from
+    /// it.
     private static func plainKind(_ document: JSONValue, _ status: Int) -> Failure.Kind? {
         guard (400..<500).contains(status), let text = document["error"]?.string else { return nil }
         if text.contains("API key") { return .auth }

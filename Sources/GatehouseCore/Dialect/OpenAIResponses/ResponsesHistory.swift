@@ -1,8 +1,8 @@
 /// Joins a stored exchange and the request that goes on from it.
 ///
-/// The vendor keeps answers and lets a request name one as `previous_response_id`. When the target is not where that answer
-/// is kept, this gateway sends what was said instead. `instructions` of the earlier request are not carried over, as the
-/// vendor documents.
+/// The vendor keeps answers and lets a request name one as `previous_response_id`. When the target is not where that
+/// answer is kept, this gateway sends what was said instead. `instructions` of the earlier request are not carried
+/// over, as the vendor documents.
 package enum ResponsesHistory {
     /// The body with the history before its own `input`, without `previous_response_id`.
     ///
@@ -38,8 +38,8 @@ package enum ResponsesHistory {
 
     /// The item as another target can read it.
     ///
-    /// Reasoning without its encrypted content is only a name of what its vendor keeps, and so is a reference. The ids of
-    /// other items go too: a vendor that knows one wants the reasoning that belongs to it.
+    /// Reasoning without its encrypted content is only a name of what its vendor keeps, and so is a reference. The ids
+    /// of other items go too: a vendor that knows one wants the reasoning that belongs to it.
     private static func portable(_ item: JSONValue) -> JSONValue? {
         switch item["type"]?.string {
         case "reasoning": return item["encrypted_content"]?.string == nil ? nil : item

@@ -1,7 +1,8 @@
 /// Reads items: of a request's `input`, or of an answer's `output`.
 ///
 /// What follows each other of one assistant's turn (reasoning, messages, calls of functions, a vendor's tools at work)
-/// becomes one message whose parts keep the order. An item that this gateway does not know stays whole, as a native part.
+/// becomes one message whose parts keep the order. An item that this gateway does not know stays whole, as a native
+/// part.
 struct ResponsesItemReader {
     private(set) var messages: [Message] = []
     /// The last message is an assistant's and takes further parts.
@@ -66,14 +67,7 @@ struct ResponsesItemReader {
     }
 
     private mutating func readMessage(_ item: JSONValue, _ fields: inout JSONFields) throws(GatehouseError) {
-        let role: Message.Role
-        switch try fields.requiredString("role") {
-        case _ where isAnswer: role = .assistant
-        case "user": role = .user
-        case "assistant": role = .assistant
-        case "system", "developer": role = .system
-        default: throw fields.invalid("role", "must be user, assistant, system or developer")
-        }
+        let role = try readRole(&fields)
         guard let content = fields.value("content") else { throw fields.missing("content") }
         let isString = content.string != nil
         var parts: [Part] = []
@@ -97,6 +91,16 @@ struct ResponsesItemReader {
         guard !parts.isEmpty else { return addNative(item, type: "message") }
         for member in note[.openAIResponses] { parts[0].extensions.noteResponses(member.key, member.value) }
         for part in parts { extendTurn(part) }
+    }
+
+    private func readRole(_ fields: inout JSONFields) throws(GatehouseError) -> Message.Role {
+        if isAnswer { return .assistant }
+        switch try fields.requiredString("role") {
+        case "user": return .user
+        case "assistant": return .assistant
+        case "system", "developer": return .system
+        default: throw fields.invalid("role", "must be user, assistant, system or developer")
+        }
     }
 
     private mutating func readCall(

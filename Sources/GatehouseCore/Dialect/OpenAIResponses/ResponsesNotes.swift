@@ -1,10 +1,10 @@
-/// Keys of the notes that the decoders leave for the encoders of this dialect, so that what came in one form goes out in
-/// the same one.
+/// Keys of the notes that the decoders leave for the encoders of this dialect, so that what came in one form goes out
+/// in the same one.
 enum ResponsesNote {
     /// On a request and a tool: it was written in this dialect.
     static let own = "$own"
-    /// On a part: the members of its item but those the model holds. On a part of an assistant's message it also says that
-    /// a new item begins here.
+    /// On a part: the members of its item but those the model holds. On a part of an assistant's message it also says
+    /// that a new item begins here.
     static let item = "$item"
     /// On a message, a part or a tool result: the content was a string, not a list.
     static let string = "$string"
@@ -41,8 +41,8 @@ extension Extensions {
 
 /// The ids this gateway gives to what it writes.
 enum ResponsesID {
-    /// Begins the id of reasoning that this gateway wrote down. Vendors bind their encrypted content to the id of its item,
-    /// and look ids up where they keep answers: an id of ours must never reach them.
+    /// Begins the id of reasoning that this gateway wrote down. Vendors bind their encrypted content to the id of its
+    /// item, and look ids up where they keep answers: an id of ours must never reach them.
     static let madeReasoning = "rs_gh_"
 
     static func isMade(_ id: String) -> Bool { id.hasPrefix(madeReasoning) }
@@ -67,8 +67,8 @@ enum ResponsesRules {
     /// Values of `service_tier` that mean the same to other vendors' callers.
     static let serviceTiers: Set<String> = ["auto", "default", "flex", "priority", "scale"]
 
-    /// Whether a model of this name thinks, by the vendor's naming; such models refuse `temperature` and `top_p`, and only
-    /// they give encrypted reasoning.
+    /// Whether a model of this name thinks, by the vendor's naming; such models refuse `temperature` and `top_p`, and
+    /// only they give encrypted reasoning.
     static func isReasoningModel(_ model: String) -> Bool {
         let name = model.split(separator: "/").last ?? ""
         if name.contains("-chat") { return false }

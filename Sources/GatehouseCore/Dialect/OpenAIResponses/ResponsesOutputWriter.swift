@@ -8,7 +8,8 @@ struct ResponsesOutputWriter {
     static func items(_ response: CanonicalResponse, call: String) -> [JSONValue] {
         var writer = ResponsesOutputWriter(call: call)
         for part in response.parts { writer.write(part) }
-        let (status, _) = ResponsesFinish.words(response.finish, hasRefusal: true)
+        let hasRefusal = ResponsesFinish.Parts(response.parts).hasRefusal
+        let (status, _) = ResponsesFinish.words(response.finish, hasRefusal: hasRefusal)
         writer.close(status: status.description)
         if writer.items.isEmpty, status.description == "completed" {
             writer.open = (nil, [ResponsesContent.write(.text(""), role: .assistant, isAnswer: true) ?? .null])

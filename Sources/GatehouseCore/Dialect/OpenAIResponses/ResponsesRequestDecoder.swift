@@ -3,7 +3,10 @@ package enum ResponsesRequestDecoder {
     /// - Throws: `missing_field` or `invalid_value`, with the field's path.
     package static func decode(_ body: JSONValue) throws(GatehouseError) -> CanonicalRequest {
         var fields = try JSONFields(body)
-        var request = CanonicalRequest(model: try fields.requiredString("model"))
+        let model = try fields.string("model")
+        // A stored prompt may name the model.
+        guard model != nil || fields.peek("prompt")?.object != nil else { throw fields.missing("model") }
+        var request = CanonicalRequest(model: model ?? "")
         var notes = [JSONValue.Member(ResponsesNote.own, .bool(true))]
         if let instructions = fields.peek("instructions")?.string, try fields.string("instructions") != nil {
             var message = Message(role: .system, parts: [.text(instructions)])

@@ -2,8 +2,8 @@
 package enum ResponsesResponseCodec {
     /// Reads a target's answer.
     ///
-    /// Some backends leave `status` at `in_progress` on an answer that is whole; so one that holds output counts. Without
-    /// output it is work that goes on in the background: no answer to pass on.
+    /// Some backends leave `status` at `in_progress` on an answer that is whole; so one that holds output counts.
+    /// Without output it is work that goes on in the background: no answer to pass on.
     package static func decode(_ body: JSONValue) throws(Failure) -> CanonicalResponse {
         guard body.object != nil else { throw Failure(.protocol, detail: "answer is not an object") }
         if let error = body["error"], !error.isNull { throw ResponsesFailure.classify(error: error) }

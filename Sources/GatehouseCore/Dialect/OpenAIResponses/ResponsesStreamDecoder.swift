@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Reads a stream of OpenAI's Responses API.
 ///
-/// Items are told apart by `output_index`: ids of one item differ between events at some providers. What an item's deltas
-/// left out is taken from the events that end it, and from the whole answer in the last event.
+/// Items are told apart by `output_index`: ids of one item differ between events at some providers. What an item's
+/// deltas left out is taken from the events that end it, and from the whole answer in the last event.
 package struct ResponsesStreamDecoder: StreamDecoder {
     /// Items of one answer; more are not taken.
     private static let maximumItems = 4096
@@ -125,7 +125,7 @@ package struct ResponsesStreamDecoder: StreamDecoder {
         let index = index(event)
         // Without its beginning a call has no name: the event that ends the item tells all.
         guard let delta = event["delta"]?.string, !delta.isEmpty, let call = items[index]?.call else { return }
-        items[index]?.hasArguments = true
+        items[index]?.sent += delta.utf8.count
         open = nil
         events.append(.toolCallDelta(index: call, id: nil, name: nil, arguments: delta))
     }
@@ -147,7 +147,7 @@ package struct ResponsesStreamDecoder: StreamDecoder {
         guard prepare(index, &events) else { return }
         begin(part: part, of: index, &events)
         turn(to: index, &events)
-        items[index]?.hasText = true
+        items[index]?.sent += text.utf8.count
         if isRefusal { found.hasRefusal = true }
         events.append(isRefusal ? .refusalDelta(text) : .textDelta(text))
     }
@@ -170,7 +170,7 @@ package struct ResponsesStreamDecoder: StreamDecoder {
             open = nil
         }
         items[index]?.part = part
-        items[index]?.hasText = false
+        items[index]?.sent = 0
         items[index]?.annotations = 0
     }
 
@@ -198,8 +198,8 @@ package struct ResponsesStreamDecoder: StreamDecoder {
         guard prepare(index, &events) else { return }
         begin(part: number, of: index, &events)
         let text = part[isRefusal ? "refusal" : "text"]?.string ?? ""
-        if items[index]?.hasText == false, !text.isEmpty {
-            emit(text, isRefusal: isRefusal, index, part: number, &events)
+        if let rest = Self.rest(of: text, behind: items[index]?.sent ?? 0) {
+            emit(rest, isRefusal: isRefusal, index, part: number, &events)
         }
         for annotation in (part["annotations"]?.array ?? []).dropFirst(items[index]?.annotations ?? 0) {
             turn(to: index, &events)
@@ -210,6 +210,11 @@ package struct ResponsesStreamDecoder: StreamDecoder {
             open = nil
         }
         items[index]?.ended = number.capped(adding: 1)
+    }
+
+    /// What the deltas left out of a text: all of it at some providers, its end at others.
+    fileprivate static func rest(of text: String, behind sent: Int) -> String? {
+        sent == 0 ? (text.isEmpty ? nil : text) : String(text.utf8.dropFirst(sent)).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private mutating func thinkingDelta(
@@ -235,11 +240,10 @@ struct ResponsesStreamItem: Sendable {
 
     /// The number of the call it is.
     var call: Int?
-    var hasArguments = false
     /// The content part or piece of a summary that deltas came for last.
     var part = -1
-    /// Deltas came for that part.
-    var hasText = false
+    /// Bytes that came for that part, or for the arguments.
+    var sent = 0
     /// Annotations that came for it.
     var annotations = 0
     /// Content parts before this one have ended.
@@ -281,7 +285,7 @@ extension ResponsesStreamDecoder {
         let id = value["call_id"]?.string
         let call =
             item.call ?? beginCall(id ?? "", value["name"]?.string ?? "", isCustom: key == "input", &events)
-        if !item.hasArguments, let arguments = value[key]?.string, !arguments.isEmpty {
+        if let arguments = Self.rest(of: value[key]?.string ?? "", behind: item.sent) {
             open = nil
             events.append(.toolCallDelta(index: call, id: nil, name: nil, arguments: arguments))
         }

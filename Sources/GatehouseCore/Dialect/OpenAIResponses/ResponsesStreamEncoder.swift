@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Writes canonical events as a stream of OpenAI's Responses API.
 ///
-/// One message or one piece of reasoning is open at a time. Calls of functions may come interleaved, told apart by their
-/// `output_index`; they end with the answer, since nothing says sooner that no more pieces of them will come.
+/// One message or one piece of reasoning is open at a time. Calls of functions may come interleaved, told apart by
+/// their `output_index`; they end with the answer, since nothing says sooner that no more pieces of them will come.
 package struct ResponsesStreamEncoder: StreamEncoder {
     /// Calls in one answer; more are not written.
     private static let maximumCalls = AnswerBuilder.maximumCalls
