@@ -316,9 +316,12 @@ extension ResponsesStreamEncoder {
     }
 
     private mutating func writeArguments(_ index: Int, _ arguments: String, _ buffer: inout ByteBuffer) {
-        guard !arguments.isEmpty, let open = calls[index], let place = open.place else { return }
+        // The call itself is not held: its arguments would be copied when they grow.
+        guard !arguments.isEmpty, let place = calls[index]?.place, let isCustom = calls[index]?.isCustom else {
+            return
+        }
         events.begin(
-            open.isCustom ? "response.custom_tool_call_input.delta" : "response.function_call_arguments.delta",
+            isCustom ? "response.custom_tool_call_input.delta" : "response.function_call_arguments.delta",
             to: &buffer)
         buffer.writeImmutableBuffer(place.members)
         buffer.writeKey("delta")
