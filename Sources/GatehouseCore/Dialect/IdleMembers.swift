@@ -1,8 +1,8 @@
 extension Extensions {
     private static let idle = "$idle"
 
-    /// What a decoder found no use for. Members that say nothing (`null`, `[]`) are kept as a note: their own dialect gets
-    /// them back, and to others nothing is lost with them.
+    /// What a decoder found no use for. Members that say nothing (`null`, `[]`) are kept as a note: their own dialect
+    /// gets them back, and to others nothing is lost with them.
     package init(rest: [JSONValue.Member], of dialect: Dialect) {
         self.init()
         let idle = rest.filter { $0.value.isNull || $0.value == .array([]) }
@@ -25,23 +25,5 @@ extension JSONFields {
     /// A string, or an array of at least one string; an empty array is left over.
     package mutating func filledStrings(_ key: String) throws(GatehouseError) -> [String]? {
         peek(key) == .array([]) ? nil : try strings(key)
-    }
-}
-
-/// The names of what a target cannot express, each once, in the order they were met.
-struct DroppedFields {
-    private(set) var names: [String] = []
-
-    mutating func add(_ name: String) {
-        if !names.contains(name) { names.append(name) }
-    }
-
-    mutating func add(_ name: String, when isDropped: Bool) {
-        if isDropped { add(name) }
-    }
-
-    /// Members that only other dialects know.
-    mutating func add(_ extensions: Extensions, foreignTo target: Dialect) {
-        for name in extensions.foreign(to: target) { add(name) }
     }
 }
