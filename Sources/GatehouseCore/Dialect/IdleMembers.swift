@@ -1,8 +1,8 @@
 extension Extensions {
     private static let idle = "$idle"
 
-    /// What a decoder found no use for. Members that say nothing (`null`, `[]`) are kept as a note: their own dialect gets
-    /// them back, and to others nothing is lost with them.
+    /// What a decoder found no use for. Members that say nothing (`null`, `[]`) are kept as a note: their own dialect
+    /// gets them back, and to others nothing is lost with them.
     package init(rest: [JSONValue.Member], of dialect: Dialect) {
         self.init()
         let idle = rest.filter { $0.value.isNull || $0.value == .array([]) }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Cuts a byte stream into lines of JSON, whatever the sizes in which the bytes come. Lines end in LF; white space around
-/// them, and lines of nothing else, do not count. A line longer than `maximumLine` bytes is refused.
+/// Cuts a byte stream into lines of JSON, whatever the sizes in which the bytes come. Lines end in LF; white space
+/// around them, and lines of nothing else, do not count. A line longer than `maximumLine` bytes is refused.
 struct JSONLines: Sendable {
     static let defaultMaximumLine = 8 << 20
 

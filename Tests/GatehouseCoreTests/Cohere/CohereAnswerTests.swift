@@ -136,7 +136,8 @@ import Testing
 
     @Test func `too many calls are refused`() {
         let calls = (0...AnswerBuilder.maximumCalls).map { index in
-            #"data: {"type":"tool-call-start","index":\#(index),"delta":{"message":{"tool_calls":{"id":"c","function":{"name":"f"}}}}}"#
+            #"data: {"type":"tool-call-start","index":\#(index),"delta":{"message":{"tool_calls":{"id":"c","#
+                + #""function":{"name":"f"}}}}}"#
                 + "\n\n"
         }
         #expect(Laws.events(CohereCodec.self, [ByteBuffer(string: calls.joined())]).failure?.kind == .outputTooLarge)
@@ -145,8 +146,10 @@ import Testing
     @Test func `reasons and usage are read and written`() throws {
         func answer(_ reason: String, _ rest: String = "") throws -> CanonicalResponse {
             try decode(
-                #"{"id":"1","message":{"role":"assistant","content":[{"type":"text","text":"a"}]\#(rest)},"finish_reason":"\#(reason)","#
-                    + #""usage":{"billed_units":{"input_tokens":5,"output_tokens":1},"tokens":{"input_tokens":505,"output_tokens":9},"cached_tokens":448}}"#
+                #"{"id":"1","message":{"role":"assistant","content":[{"type":"text","text":"a"}]\#(rest)},"#
+                    + #""finish_reason":"\#(reason)","#
+                    + #""usage":{"billed_units":{"input_tokens":5,"output_tokens":1},"#
+                    + #""tokens":{"input_tokens":505,"output_tokens":9},"cached_tokens":448}}"#
             )
         }
         let call = #","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#

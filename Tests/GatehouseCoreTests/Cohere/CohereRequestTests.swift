@@ -153,7 +153,8 @@ import Testing
         #expect(!encoded.body.text.contains("secret"))
         #expect(
             encoded.body["messages"]?[1]?.text
-                == #"{"role":"assistant","content":[{"type":"thinking","thinking":"plain"},{"type":"text","text":"a"}]}"#
+                == #"{"role":"assistant","content":[{"type":"thinking","thinking":"plain"},{"type":"text","#
+                + #""text":"a"}]}"#
         )
         #expect(encoded.body["messages"]?.array?.count == 2)
         #expect(encoded.dropped == ["thinking"])

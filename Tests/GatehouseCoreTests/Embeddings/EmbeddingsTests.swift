@@ -106,7 +106,8 @@ import Testing
         let cohere = try CohereEmbeddings().encodeRequest(request)
         #expect(
             cohere.body.sorted.text
-                == #"{"embedding_types":["float"],"input_type":"search_query","model":"embed-v4.0","output_dimension":256,"texts":["a"]}"#
+                == #"{"embedding_types":["float"],"input_type":"search_query","model":"embed-v4.0","#
+                + #""output_dimension":256,"texts":["a"]}"#
         )
         #expect(cohere.dropped == ["user", "truncation"])
         let bedrock = try CohereEmbeddings(hasModel: false).encodeRequest(request)

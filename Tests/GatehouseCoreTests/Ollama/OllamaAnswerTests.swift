@@ -158,7 +158,8 @@ import Testing
         func ids(_ time: String) throws -> [String] {
             let text =
                 #"{"model":"m","created_at":"\#(time)","message":{"role":"assistant","content":"","tool_calls":["#
-                + #"{"function":{"name":"f","arguments":{"a":1}}},{"function":{"name":"f","arguments":{"a":1}}}]},"done":true}"#
+                + #"{"function":{"name":"f","arguments":{"a":1}}},{"function":{"name":"f","#
+                + #""arguments":{"a":1}}}]},"done":true}"#
             let body = try JSONValue(parsing: text.utf8)
             let answer = try OllamaCodec.decodeResponse(body)
             #expect(answer.finish.reason == .toolCalls)

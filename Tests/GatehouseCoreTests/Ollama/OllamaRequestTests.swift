@@ -48,7 +48,8 @@ import Testing
             encoded.body.text
                 == #"{"model":"qwen3","messages":[{"role":"user","content":"hi"}],"stream":true,"format":"json","#
                 + #""options":{"num_predict":5,"temperature":0.70,"top_p":0.9,"top_k":3,"min_p":0.1,"#
-                + #""frequency_penalty":1,"presence_penalty":2,"seed":7,"stop":["a","b"]},"logprobs":true,"top_logprobs":2}"#
+                + #""frequency_penalty":1,"presence_penalty":2,"seed":7,"stop":["a","b"]},"logprobs":true,"#
+                + #""top_logprobs":2}"#
         )
         #expect(encoded.dropped == ["parallel_tool_calls", "user", "cache_control", "logit_bias"])
         request.responseFormat = .jsonSchema(
@@ -171,7 +172,8 @@ import Testing
         (#"{"model":"m","messages":[{"role":"user","content":["a"]}]}"#, "messages[0].content"),
         (#"{"model":"m","messages":[{"role":"user","images":[1]}]}"#, "messages[0].images[0]"),
         (
-            #"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}]}"#,
+            #"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","#
+                + #""arguments":"{}"}}]}]}"#,
             "messages[0].tool_calls[0].function.arguments"
         ),
         (#"{"model":"m","messages":[{"role":"user"}],"format":"xml"}"#, "format"),

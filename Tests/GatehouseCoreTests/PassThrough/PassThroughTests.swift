@@ -53,12 +53,14 @@ import Testing
         func read(_ body: String) -> PassThroughUsage? { UsageReader.read(ByteBuffer(string: body)) }
         let image = try #require(
             read(
-                #"{"data":[{"b64_json":"AA=="}],"usage":{"input_tokens":14,"output_tokens":272,"total_tokens":286,"input_tokens_details":{"text_tokens":14}}}"#
+                #"{"data":[{"b64_json":"AA=="}],"usage":{"input_tokens":14,"output_tokens":272,"#
+                    + #""total_tokens":286,"input_tokens_details":{"text_tokens":14}}}"#
             ))
         #expect(image.tokens?.counts == [14, 272, 0, 0, 0, 0, 0, 0])
         let transcript = try #require(
             read(
-                #"{"text":"hi","usage":{"type":"tokens","input_tokens":9,"input_token_details":{"audio_tokens":8,"text_tokens":1},"output_tokens":3,"total_tokens":12}}"#
+                #"{"text":"hi","usage":{"type":"tokens","input_tokens":9,"#
+                    + #""input_token_details":{"audio_tokens":8,"text_tokens":1},"output_tokens":3,"total_tokens":12}}"#
             ))
         #expect(transcript.tokens?.audioInput == 8)
         #expect(read(#"{"usage":{"type":"duration","seconds":9}}"#) == PassThroughUsage(seconds: "9"))

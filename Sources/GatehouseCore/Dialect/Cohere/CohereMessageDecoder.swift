@@ -1,7 +1,7 @@
 /// Reads one message of Cohere's chat API.
 ///
-/// The plan that a model makes before it calls functions (`tool_plan`) is its thinking: models that think in parts write
-/// the very same sentences there.
+/// The plan that a model makes before it calls functions (`tool_plan`) is its thinking: models that think in parts
+/// write the very same sentences there.
 enum CohereMessageDecoder {
     static func message(_ value: JSONValue, at path: String) throws(GatehouseError) -> Message {
         var fields = try JSONFields(value, path: path)

@@ -2,11 +2,12 @@
 struct CohereMessageEncoder {
     private(set) var messages: [JSONValue] = []
     private(set) var names: NameMap
-    private(set) var dropped: DroppedFields
-    /// Images that functions answered with: a `tool` message has no place for them, so the next user message shows them.
+    private(set) var dropped: DroppedNames
+    /// Images that functions answered with: a `tool` message has no place for them, so the next user message shows
+    /// them.
     private var images: [JSONValue] = []
 
-    init(names: NameMap, dropped: DroppedFields) {
+    init(names: NameMap, dropped: DroppedNames) {
         self.names = names
         self.dropped = dropped
     }

@@ -4,7 +4,7 @@ struct CohereRequestEncoder {
     static let nameRule = NameRule(1...64, marks: "_", startsWithLetter: true)
 
     private let request: CanonicalRequest
-    private var dropped = DroppedFields()
+    private var dropped = DroppedNames()
     private var names = NameMap()
 
     static func encode(_ request: CanonicalRequest) throws(GatehouseError) -> EncodedRequest {
@@ -77,8 +77,8 @@ struct CohereRequestEncoder {
 
     // MARK: Tools
 
-    /// The choice as Cohere says it, and the tools that are left to choose from (`nil` for all): one tool among others is
-    /// demanded by sending no other.
+    /// The choice as Cohere says it, and the tools that are left to choose from (`nil` for all): one tool among others
+    /// is demanded by sending no other.
     private func choice() throws(GatehouseError) -> (word: JSONValue?, names: Set<String>?) {
         switch request.toolChoice {
         case nil, .auto: return (nil, nil)
@@ -160,25 +160,5 @@ struct CohereRequestEncoder {
             "type": type.map { .string($0) }, "token_budget": (isOff ? nil : budget).map { .int($0) },
         ]).adding(reasoning.extensions.everyMember(.cohere))
         return thinking == .object([]) ? nil : thinking
-    }
-}
-
-extension GatehouseError {
-    /// A field that the target cannot express, and whose loss would change the meaning.
-    static func unsupported(_ field: String, _ reason: String) -> GatehouseError {
-        GatehouseError(
-            .unsupportedParameter, "The field \(field) cannot be sent to this model's provider. \(reason)", param: field
-        )
-    }
-}
-
-extension Tool {
-    /// A word for the kind of tool, for reports.
-    var kindName: String {
-        switch kind {
-        case .function: "function"
-        case .custom: "custom tool"
-        case .server(_, let type, _): type
-        }
     }
 }

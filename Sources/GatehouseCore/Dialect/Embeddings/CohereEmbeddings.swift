@@ -1,5 +1,5 @@
-/// Cohere's embeddings (`POST /v2/embed`, https://docs.cohere.com/reference/embed), and the same models at Bedrock, where
-/// the model's name stands in the path.
+/// Cohere's embeddings (`POST /v2/embed`, https://docs.cohere.com/reference/embed), and the same models at Bedrock,
+/// where the model's name stands in the path.
 package struct CohereEmbeddings: EmbeddingsCodec {
     private let hasModel: Bool
 
@@ -56,7 +56,7 @@ package struct CohereEmbeddings: EmbeddingsCodec {
         try request.refuseNumberTypes(foreignTo: .cohere)
         func note(_ key: String) -> JSONValue? { request.extensions[.cohere, key] }
         let (key, inputs) = try self.inputs(request.inputs)
-        var dropped = DroppedFields()
+        var dropped = DroppedNames()
         let purpose = JSONValue.string(word(request.purpose, key == "images", &dropped))
         let inputType = note("$input_type") ?? purpose
         let types = note("$types") ?? .array([.string("float")])
@@ -103,7 +103,7 @@ package struct CohereEmbeddings: EmbeddingsCodec {
 
     /// Cohere demands a purpose; documents are what most vectors are made of.
     private func word(
-        _ purpose: EmbeddingsRequest.Purpose?, _ isImage: Bool, _ dropped: inout DroppedFields
+        _ purpose: EmbeddingsRequest.Purpose?, _ isImage: Bool, _ dropped: inout DroppedNames
     ) -> String {
         switch purpose {
         case .searchDocument: return "search_document"

@@ -34,7 +34,7 @@ package struct OllamaEmbeddings: EmbeddingsCodec {
             "dimensions": request.dimensions.map { .int($0) },
         ]).adding(request.extensions.everyMember(.ollama))
         var encoded = EncodedRequest(body: body)
-        var dropped = DroppedFields()
+        var dropped = DroppedNames()
         dropped.add("truncate", when: request.truncation == .start)
         dropped.add("input_type", when: request.purpose != nil)
         dropped.add("title", when: request.title != nil)

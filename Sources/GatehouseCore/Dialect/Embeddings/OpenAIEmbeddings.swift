@@ -92,7 +92,7 @@ package struct OpenAIEmbeddings: EmbeddingsCodec {
             "input_type": inputType,
         ]).adding(request.extensions.everyMember(.openAIChat))
         var encoded = EncodedRequest(body: body)
-        var dropped = DroppedFields()
+        var dropped = DroppedNames()
         dropped.add("input_type", when: request.purpose != nil && inputType == nil)
         dropped.add("title", when: request.title != nil)
         dropped.add("truncate", when: request.truncation != nil)

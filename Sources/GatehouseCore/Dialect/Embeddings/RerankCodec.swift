@@ -1,5 +1,5 @@
-/// Reads and writes rerank calls. Two vendors' forms differ in what stands around the results only: Cohere's
-/// (`POST /v2/rerank`, https://docs.cohere.com/reference/rerank) and Jina's (`POST /v1/rerank`, https://jina.ai/reranker),
+/// Reads and writes rerank calls. Two vendors' forms differ in what stands around the results only: Cohere's (`POST
+/// /v2/rerank`, https://docs.cohere.com/reference/rerank) and Jina's (`POST /v1/rerank`, https://jina.ai/reranker),
 /// which llama.cpp, vLLM and others took over.
 package enum RerankCodec: Sendable, CaseIterable {
     case cohere, jina

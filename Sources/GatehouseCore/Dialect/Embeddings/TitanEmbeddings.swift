@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// Amazon Titan's text embeddings, of both generations, as Bedrock's `InvokeModel` takes them; the model's name stands in
-/// the path (https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html).
+/// Amazon Titan's text embeddings, of both generations, as Bedrock's `InvokeModel` takes them; the model's name stands
+/// in the path (https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html).
 package struct TitanEmbeddings: EmbeddingsCodec {
     package init() {}
 
@@ -28,7 +28,7 @@ package struct TitanEmbeddings: EmbeddingsCodec {
             "embeddingTypes": request.extensions[.bedrock, "$types"],
         ]).adding(request.extensions.everyMember(.bedrock))
         var encoded = EncodedRequest(body: body)
-        var dropped = DroppedFields()
+        var dropped = DroppedNames()
         dropped.add("input_type", when: request.purpose != nil)
         dropped.add("title", when: request.title != nil)
         dropped.add("truncate", when: request.truncation != nil)

@@ -1,4 +1,5 @@
-/// Ids for function calls that came without one: the same call always gets the same, and calls of different turns differ.
+/// Ids for function calls that came without one: the same call always gets the same, and calls of different turns
+/// differ.
 enum OllamaCallID {
     /// - Parameters:
     ///   - turn: What tells the turn from others: when it was made, or where it stands.

@@ -1,7 +1,7 @@
 /// Reads the messages of Ollama's chat API in order.
 ///
-/// Calls have no ids in most of them: they get one, and results take the id of the first call of their function that has no
-/// result yet.
+/// Calls have no ids in most of them: they get one, and results take the id of the first call of their function that
+/// has no result yet.
 struct OllamaMessageDecoder {
     private var waiting: [ToolCall] = []
 

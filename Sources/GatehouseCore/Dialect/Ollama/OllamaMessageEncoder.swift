@@ -2,11 +2,11 @@
 /// stand beside it.
 struct OllamaMessageEncoder {
     private(set) var messages: [JSONValue] = []
-    private(set) var dropped: DroppedFields
+    private(set) var dropped: DroppedNames
     /// The names of the functions called so far, by the calls' ids.
     private var names: [String: String] = [:]
 
-    init(dropped: DroppedFields) { self.dropped = dropped }
+    init(dropped: DroppedNames) { self.dropped = dropped }
 
     /// What the parts of one message come to.
     private struct Content {

@@ -1,7 +1,7 @@
 /// Writes a request of Ollama's chat API.
 struct OllamaRequestEncoder {
     private let request: CanonicalRequest
-    private var dropped = DroppedFields()
+    private var dropped = DroppedNames()
 
     static func encode(_ request: CanonicalRequest) throws(GatehouseError) -> EncodedRequest {
         var encoder = OllamaRequestEncoder(request: request)

@@ -4,8 +4,8 @@ enum OllamaTime {
     static func text(_ seconds: Int) -> String {
         let seconds = min(max(seconds, 0), latest)
         let (days, rest) = seconds.quotientAndRemainder(dividingBy: 86_400)
-        // Days are counted from 1 March 0000: the leap day is a year's last (H. Hinnant, "chrono-compatible low-level date
-        // algorithms").
+        // Days are counted from 1 March 0000: the leap day is a year's last (H. Hinnant, "chrono-compatible low-level
+        // date algorithms").
         let shifted = days + 719_468
         let (era, dayOfEra) = shifted.quotientAndRemainder(dividingBy: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365

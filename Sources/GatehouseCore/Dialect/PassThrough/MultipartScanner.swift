@@ -1,11 +1,11 @@
 package import NIOCore
 
-/// Walks over a `multipart/form-data` body (RFC 7578) as its bytes come, and keeps the small fields that were asked for.
-/// Files are walked over, never held: what is held is bounded by one part's headers or one small field.
+/// Walks over a `multipart/form-data` body (RFC 7578) as its bytes come, and keeps the small fields that were asked
+/// for. Files are walked over, never held: what is held is bounded by one part's headers or one small field.
 ///
 /// Stricter than the RFCs wherever two readers could see two bodies in one: no text before the first part or behind the
-/// last, lines end in CR LF, headers are not folded, a boundary stands alone on its line, every part has one name, and a
-/// field that was asked for comes once.
+/// last, lines end in CR LF, headers are not folded, a boundary stands alone on its line, every part has one name, and
+/// a field that was asked for comes once.
 package struct MultipartScanner: Sendable {
     package static let maximumParts = 128
     /// Bytes of one part's headers.
@@ -174,8 +174,8 @@ package struct MultipartScanner: Sendable {
         field?.value += pending.readableBytesView.prefix(count)
     }
 
-    /// Where the delimiter stands, or may yet stand when more bytes come; the count when neither. It has one CR, its first
-    /// byte: no two tries overlap, so that the whole takes linear time.
+    /// Where the delimiter stands, or may yet stand when more bytes come; the count when neither. It has one CR, its
+    /// first byte: no two tries overlap, so that the whole takes linear time.
     private static func search(_ delimiter: [UInt8], in bytes: Span<UInt8>) -> Int {
         var index = 0
         while true {

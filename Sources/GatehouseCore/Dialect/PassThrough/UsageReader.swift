@@ -12,11 +12,11 @@ package struct PassThroughUsage: Sendable, Equatable {
     }
 }
 
-/// Finds the usage in bodies and events of the OpenAI family that are passed through: images, transcriptions, embeddings,
-/// moderations. Speech tells none.
+/// Finds the usage in bodies and events of the OpenAI family that are passed through: images, transcriptions,
+/// embeddings, moderations. Speech tells none.
 package enum UsageReader {
-    /// Looks into a body, or the data of an event; `nil` when it is no JSON object or tells nothing. Only the members in
-    /// question are looked into: images may be of any size.
+    /// Looks into a body, or the data of an event; `nil` when it is no JSON object or tells nothing. Only the members
+    /// in question are looked into: images may be of any size.
     package static func read(_ body: ByteBuffer) -> PassThroughUsage? {
         guard let found = try? members(body.readableBytesUInt8Span), found.usage != nil || found.duration != nil else {
             return nil
