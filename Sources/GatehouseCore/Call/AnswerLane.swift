@@ -221,7 +221,9 @@ struct AnswerLane: Sendable {
     private mutating func wholeOther(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
         guard let translation else {
             let bytes = body.readableBytesUInt8Span
-            if let chunk = try? OpenAIChunk(bytes), chunk.error != nil { return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes)) }
+            if let chunk = try? OpenAIChunk(bytes), chunk.error != nil {
+                return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes))
+            }
             toldUsage = UsageReader.read(body)?.tokens
             return .success(body)
         }

@@ -35,8 +35,9 @@ struct CallPreparation {
             id: call.id, surface: operation.surface, lane: lane, model: route.model, stream: head.stream,
             payload: .bytes(call.body, JSONSplice()))
         switch lane {
-        // Gemini's two methods of embedding have two paths: the one for several inputs serves both.
-        case .wire(operation.dialect) where operation != .embedContent:
+        // Gemini's two methods of embedding have two paths: the one for several inputs serves both. And a history that
+        // holds another vendor's seals must lose them.
+        case .wire(operation.dialect) where operation != .embedContent && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
                 call.body, head.splice(model: route.model, askForUsage: route.entry.streams.takesOptions))
             request.contentType = call.contentType
