@@ -117,7 +117,8 @@ enum Laws {
                 default: break
                 }
             }
-            reason = response.finish.reason.rawValue
+            // Some dialects have one word for both.
+            reason = (response.finish.reason == .refusal ? .contentFilter : response.finish.reason).rawValue
             counts = [response.finish.usage?.input ?? -1, response.finish.usage?.output ?? -1]
         }
 

@@ -186,9 +186,8 @@ package struct OpenAIChatStreamDecoder: StreamDecoder {
     private static func joined(_ parts: [Part]) -> [Part] {
         var joined: [Part] = []
         for part in parts {
-            if let last = joined.last, last.signature == nil, let id = last.thinking?.id,
-                part.thinking?.isRedacted == true,
-                part.thinking?.id == id
+            if let last = joined.last, last.signature == nil, let thinking = last.thinking, !thinking.isRedacted,
+                part.thinking?.isRedacted == true, part.thinking?.id == thinking.id
             {
                 joined[joined.count - 1].signature = part.signature
             } else {
