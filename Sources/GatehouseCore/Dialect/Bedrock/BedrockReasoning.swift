@@ -201,13 +201,6 @@ extension Reasoning.Effort {
 }
 
 extension CanonicalRequest {
-    fileprivate var forcesTool: Bool {
-        switch toolChoice {
-        case .required, .tool, .allowed(_, isRequired: true): true
-        default: false
-        }
-    }
-
     /// The model shall go on after calls that it made without thinking, or whose thinking was another vendor's: Claude
     /// refuses to think then.
     fileprivate var endsInUnthoughtCalls: Bool {
