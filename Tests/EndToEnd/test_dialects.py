@@ -4,11 +4,13 @@ Each recorded answer is played to four callers (OpenAI chat and Responses, Anthr
 read must agree: one of them speaks the recording's own dialect, or its translation is checked against the others.
 """
 
+import contextlib
 import json
 import re
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 
@@ -226,12 +228,21 @@ class Gemini:
         return answer
 
 
+@contextlib.contextmanager
+def opened(make, gateway):
+    """A caller whose connections end with it: the gateway's count of them must be what it was."""
+    caller = make(gateway)
+    yield caller
+    caller.client.close()
+
+
 CALLERS = {"chat": Chat, "responses": Responses, "anthropic": Anthropic, "gemini": Gemini}
 
 
 @pytest.fixture(scope="module")
 def clients(gateway):
-    return {name: make(gateway) for name, make in CALLERS.items()}
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(opened(make, gateway)) for name, make in CALLERS.items()}
 
 
 def test_all_callers_read_the_same(recorded, clients, names):
@@ -248,14 +259,14 @@ def test_wrong_keys_are_refused_in_each_dialect(gateway):
     class Wrong:
         url, key = gateway.url, "wrong"
 
-    with pytest.raises(openai.AuthenticationError) as caught:
-        Chat(Wrong).ask("p0/m", False)
+    with opened(Chat, Wrong) as chat, pytest.raises(openai.AuthenticationError) as caught:
+        chat.ask("p0/m", False)
     assert caught.value.code == "invalid_api_key"
-    with pytest.raises(anthropic.AuthenticationError) as caught:
-        Anthropic(Wrong).ask("p0/m", False)
+    with opened(Anthropic, Wrong) as messages, pytest.raises(anthropic.AuthenticationError) as caught:
+        messages.ask("p0/m", False)
     assert caught.value.body["error"]["code"] == "invalid_api_key"
-    with pytest.raises(genai.errors.ClientError) as caught:
-        Gemini(Wrong).ask("p0/m", False)
+    with opened(Gemini, Wrong) as gemini, pytest.raises(genai.errors.ClientError) as caught:
+        gemini.ask("p0/m", False)
     assert caught.value.code == 401 and caught.value.status == "UNAUTHENTICATED"
 
 
