@@ -174,7 +174,7 @@ extension UpstreamRequest {
     static func prompt(_ prompt: String, model: String = "") -> UpstreamRequest {
         let request = CanonicalRequest(model: model, messages: [Message(role: .user, parts: [.text(prompt)])])
         return UpstreamRequest(
-            id: "test", operation: .chatCompletions, model: model, stream: true, payload: .canonical(request))
+            id: "test", lane: .events, model: model, stream: true, payload: .canonical(request))
     }
 }
 

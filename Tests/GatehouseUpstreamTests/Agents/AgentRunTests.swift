@@ -156,7 +156,7 @@ struct AgentRunTests {
             let images = CanonicalRequest(
                 model: "", messages: [Message(role: .user, parts: [Part(.image(Media(url: "x")))])])
             let request = UpstreamRequest(
-                id: "", operation: .chatCompletions, model: "", stream: false, payload: .canonical(images))
+                id: "", lane: .events, model: "", stream: false, payload: .canonical(images))
             #expect(try await Call(agent, request).reading().failure?.kind == .input)
             let agy = AgentUpstream(settings: AgentSettings(name: "agy", kind: .agy), runner: bench.runner)
             let long = String(repeating: "x", count: 121 << 10)
