@@ -57,6 +57,8 @@ let package = Package(
                 "GatehouseCore", "CShim", nioCore, nioPosix, nioHTTP1, nioSSL,
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -121,6 +123,7 @@ let package = Package(
             name: "GatehouseUpstreamTests",
             dependencies: [
                 "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix, nioHTTP1,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),

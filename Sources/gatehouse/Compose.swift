@@ -44,7 +44,8 @@ struct Composition {
                 supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
                 runsDirectory: dataDirectory + "/runs", environment: environment))
         let factory = UpstreamFactory(
-            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version)
+            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
+            environment: environment)
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,

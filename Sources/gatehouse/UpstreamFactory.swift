@@ -1,6 +1,7 @@
 import GatehouseCore
 import GatehouseEngine
 import GatehouseUpstream
+import Glibc
 import NIOCore
 import NIOSSL
 
@@ -11,6 +12,7 @@ struct UpstreamFactory: Sendable {
     let tls: NIOSSLContext
     let proxy: HTTPProxy?
     let version: String
+    let environment: [String: String]
 
     /// The built-in model, every provider and every agent.
     func entries(_ configuration: GatehouseConfiguration) -> [UpstreamEntry] {
@@ -30,15 +32,63 @@ struct UpstreamFactory: Sendable {
         let timeouts = HTTPTimeouts(
             connect: TimeAmount(settings.timeouts.connect), firstByte: TimeAmount(settings.timeouts.firstByte),
             idle: TimeAmount(settings.timeouts.idle), total: TimeAmount(settings.timeouts.total))
+        let authorizer = (try? authorizer(settings, row)) ?? Authorizer(value: MissingCredential())
         let connector = HTTPConnector(origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect)
         let upstream = ProviderUpstream(
             name: settings.name, row: row, place: place, key: settings.keys.first?.value,
+            authorizer: authorizer.value,
             headers: settings.headers.map { ($0.name, $0.value) }, connector: connector, timeouts: timeouts,
             group: group, userAgent: "gatehouse/\(version)")
         return UpstreamEntry(
             name: settings.name, upstream: upstream, kind: .provider, providerKind: settings.kind,
             streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
             models: settings.models, source: upstream)
+    }
+
+    /// `nil` inside where a header with the key suffices.
+    private struct Authorizer {
+        var value: (any RequestAuthorizer)?
+    }
+
+    private static let clock: @Sendable () -> Int = { time(nil) }
+
+    /// - Throws: for credentials that cannot be read; a provider without any refuses each call.
+    private func authorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) throws -> Authorizer {
+        switch row.authorization {
+        case .bearer, .header, .optionalBearer: return Authorizer()
+        case .signature(let service):
+            let source = try AWSCredentialSource.resolve(
+                explicit: try explicit(settings), environment: awsEnvironment(settings), read: SmallFile.text)
+            guard let source else { return Authorizer(value: MissingCredential()) }
+            let credentials = AWSCredentialProvider(source, eventLoop: group.any(), tls: tls, clock: Self.clock)
+            return Authorizer(
+                value: AWSRequestSigner(
+                    region: settings.region ?? "", service: service, credentials: credentials, clock: Self.clock))
+        case .serviceAccount:
+            let path = settings.credentialsFile ?? environment["GOOGLE_APPLICATION_CREDENTIALS"]
+            guard let text = path.flatMap(SmallFile.text) else { return Authorizer(value: MissingCredential()) }
+            let account = try GoogleServiceAccount(file: Secret(text))
+            let connector = HTTPConnector(origin: account.tokenOrigin, tls: tls, proxy: proxy, timeout: .seconds(5))
+            return Authorizer(
+                value: GoogleTokens(account, connector: connector, eventLoop: group.any(), clock: Self.clock))
+        }
+    }
+
+    /// A key written as `ACCESS_KEY_ID:SECRET` or `ACCESS_KEY_ID:SECRET:SESSION_TOKEN`.
+    private func explicit(_ settings: ProviderConfiguration) throws -> AWSCredentials? {
+        guard let key = settings.keys.first?.value, !key.isEmpty else { return nil }
+        let parts = key.reveal().split(separator: ":", maxSplits: 2).map(String.init)
+        guard parts.count >= 2 else { throw ConfigurationMistake() }
+        return AWSCredentials(
+            accessKeyID: parts[0], secretAccessKey: Secret(parts[1]),
+            sessionToken: parts.count > 2 ? Secret(parts[2]) : nil)
+    }
+
+    private struct ConfigurationMistake: Error {}
+
+    private func awsEnvironment(_ settings: ProviderConfiguration) -> [String: String] {
+        guard let file = settings.credentialsFile else { return environment }
+        return environment.merging(["AWS_SHARED_CREDENTIALS_FILE": file]) { $1 }
     }
 
     private func agent(_ settings: AgentConfiguration) -> UpstreamEntry? {

@@ -22,7 +22,7 @@ SYSTEM = {"Synchronization", "Glibc", "Musl", "Darwin", "FoundationEssentials"}
 WALLS = {
     CORE: {"NIOCore", "HTTPTypes", "Collections", "DequeModule", "OrderedCollections", "HeapModule"},
     ENGINE: {CORE, "NIOCore", "Logging", "Metrics", "CoreMetrics", "Tracing"} | SYSTEM,
-    UPSTREAM: {CORE, "CShim", "NIOSSL", "Subprocess", "SystemPackage", "Crypto"} | NIO | SYSTEM,
+    UPSTREAM: {CORE, "CShim", "NIOSSL", "Subprocess", "SystemPackage", "Crypto", "CryptoExtras"} | NIO | SYSTEM,
     STORE: {CORE, "CShim", "GRDB", "CPQ", "NIOSSL", "Crypto"} | NIO | SYSTEM,
     SERVER: {CORE, ENGINE, "CWebAssets", "CMagic", "NIOSSL", "HTTPTypes", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
              "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle"} | NIO | SYSTEM,

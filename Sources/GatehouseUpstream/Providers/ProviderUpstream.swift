@@ -8,6 +8,8 @@ package final class ProviderUpstream: Upstream {
     package let row: ProviderRow
 
     private let timeouts: HTTPTimeouts
+    private let authorizer: (any RequestAuthorizer)?
+    private let host: String
     /// The loops' pools. Filled before the first call and never changed; each is used on its own loop only.
     let pools: [ObjectIdentifier: NIOLoopBoundBox<HTTPLoopPool>]
     let place: ProviderPlace
@@ -21,7 +23,7 @@ package final class ProviderUpstream: Upstream {
     ///   - extra: Headers of the operator's own choice; they replace ours of the same name.
     ///   - userAgent: How this gateway names itself.
     package init(
-        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?,
+        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?, authorizer: (any RequestAuthorizer)? = nil,
         headers extra: [(name: String, value: Secret)] = [],
         connector: HTTPConnector, timeouts: HTTPTimeouts, group: any EventLoopGroup, userAgent: String
     ) {
@@ -30,6 +32,8 @@ package final class ProviderUpstream: Upstream {
         self.timeouts = timeouts
         let origin = connector.origin
         self.place = place
+        self.authorizer = authorizer
+        host = origin.hostHeader
         let fields = Self.fields(origin, row, key, extra, userAgent)
         self.fields = fields
         var heads: [Dialect: ByteBuffer] = [:]
@@ -86,16 +90,39 @@ package final class ProviderUpstream: Upstream {
         else {
             return FailedAttempt(Failure(.protocol, detail: "no pool on this loop"), on: eventLoop, reply: reply)
         }
+        guard let authorizer else {
+            return send(request, wire, body, splice, [], pool, reply)
+        }
+        let whole = splice.applied(to: body)
+        let attempt = AuthorizedAttempt(reply: reply, on: eventLoop)
+        let outgoing = OutgoingRequest(
+            path: path(wire, request), host: host, contentType: request.contentType ?? Self.json, body: whole)
+        authorizer.authorize(outgoing, on: eventLoop) { result in
+            attempt.proceed(result) { headers, reply in
+                self.send(request, wire, whole, JSONSplice(), headers, pool, reply)
+            }
+        }
+        return attempt
+    }
+
+    private static let json = "application/json"
+
+    private func send(
+        _ request: UpstreamRequest, _ wire: Dialect, _ body: ByteBuffer, _ splice: JSONSplice,
+        _ proof: [AuthorizationHeader], _ pool: HTTPLoopPool, _ reply: any UpstreamReply
+    ) -> any UpstreamAttempt {
         let head = (request.surface == .generation ? heads[wire] : nil) ?? head(wire, request)
         let length = body.readableBytes + splice.growth
         var bytes = ByteBufferAllocator().buffer(capacity: head.readableBytes + length + 128)
         bytes.writeImmutableBuffer(head)
         for header in request.headers { bytes.writeString("\(header.name): \(header.value)\r\n") }
-        if let type = request.contentType {
-            bytes.writeString("content-type: \(type)\r\ncontent-length: ")
-        } else {
-            bytes.writeStaticString("content-type: application/json\r\ncontent-length: ")
+        // The host is there already.
+        for header in proof where header.name.lowercased() != "host" {
+            bytes.writeString("\(header.name): \(header.value.reveal())\r\n")
         }
+        bytes.writeStaticString("content-type: ")
+        bytes.writeString(request.contentType ?? Self.json)
+        bytes.writeStaticString("\r\ncontent-length: ")
         bytes.writeString(String(length))
         bytes.writeStaticString("\r\n\r\n")
         splice.write(body, to: &bytes)
@@ -104,11 +131,13 @@ package final class ProviderUpstream: Upstream {
         return attempt
     }
 
+    private func path(_ wire: Dialect, _ request: UpstreamRequest) -> String {
+        ProviderPath.of(wire, request.surface, place, model: request.model, stream: request.stream)
+    }
+
     /// The head of a request whose path is not always the same.
     private func head(_ wire: Dialect, _ request: UpstreamRequest) -> ByteBuffer {
-        let path = ProviderPath.of(
-            wire, request.surface, place, model: request.model, stream: request.stream)
-        var head = ByteBuffer(string: "POST \(path) HTTP/1.1\r\n")
+        var head = ByteBuffer(string: "POST \(path(wire, request)) HTTP/1.1\r\n")
         head.writeImmutableBuffer(fields)
         return head
     }

@@ -1,0 +1,95 @@
+package import GatehouseCore
+
+/// Where AWS credentials come from. The first of the usual places that has some is taken, as AWS's own SDKs do it:
+/// configuration, environment, shared credentials file, the container's endpoint, the instance's.
+package enum AWSCredentialSource: Sendable, Equatable {
+    case fixed(AWSCredentials)
+    /// Read again from time to time: tools renew what is in it.
+    case file(path: String, profile: String)
+    case container(AWSContainerEndpoint)
+    /// EC2's metadata service, version 2. Off unless the operator says so: anything on the host can ask it.
+    case instance
+
+    /// - Parameters:
+    ///   - explicit: From the configuration.
+    ///   - read: The text of a file; `nil` when it is not there.
+    /// - Returns: `nil` when nothing offers credentials.
+    /// - Throws: for what is set and cannot be used.
+    package static func resolve(
+        explicit: AWSCredentials? = nil, environment: [String: String], allowsInstance: Bool = false,
+        read: (String) -> String?
+    ) throws(AWSCredentialError) -> AWSCredentialSource? {
+        if let explicit { return .fixed(explicit) }
+        let inEnvironment = try AWSCredentials(
+            id: environment["AWS_ACCESS_KEY_ID"], secret: environment["AWS_SECRET_ACCESS_KEY"],
+            token: environment["AWS_SESSION_TOKEN"], place: "the environment")
+        if let inEnvironment { return .fixed(inEnvironment) }
+        if let file = try file(environment, read) { return file }
+        if let endpoint = try AWSContainerEndpoint(environment: environment) { return .container(endpoint) }
+        let isDisabled = environment["AWS_EC2_METADATA_DISABLED"]?.lowercased() == "true"
+        return allowsInstance && !isDisabled ? .instance : nil
+    }
+
+    private static func file(
+        _ environment: [String: String], _ read: (String) -> String?
+    ) throws(AWSCredentialError) -> AWSCredentialSource? {
+        let named = environment["AWS_PROFILE"].flatMap { $0.isEmpty ? nil : $0 }
+        let profile = named ?? "default"
+        let home = environment["HOME"].map { $0 + "/.aws/credentials" }
+        guard let path = environment["AWS_SHARED_CREDENTIALS_FILE"] ?? home else { return nil }
+        if let text = read(path), try AWSProfileFile(text).credentials(profile) != nil {
+            return .file(path: path, profile: profile)
+        }
+        if let named { throw AWSCredentialError("the profile \(named) has no credentials in \(path)") }
+        return nil
+    }
+}
+
+/// The endpoint that ECS, EKS and the like give to a container.
+package struct AWSContainerEndpoint: Sendable, Equatable {
+    /// What goes into the `Authorization` header.
+    package enum Token: Sendable, Equatable {
+        case none
+        case value(Secret)
+        /// Read anew each time: Kubernetes renews it.
+        case file(String)
+    }
+
+    package var origin: HTTPOrigin
+    package var path: String
+    package var token: Token
+
+    /// Credentials are asked for without TLS only at addresses that no packet leaves the host or its agent for.
+    private static let plainHosts: Set<String> = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"]
+
+    /// - Returns: `nil` when the environment names none.
+    /// - Throws: for an address that cannot be trusted.
+    init?(environment: [String: String]) throws(AWSCredentialError) {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let url: String
+        if let relative = value("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+            guard relative.hasPrefix("/") else {
+                throw AWSCredentialError("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI must begin with a slash")
+            }
+            url = "http://169.254.170.2" + relative
+        } else if let full = value("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+            url = full
+        } else {
+            return nil
+        }
+        guard let origin = HTTPOrigin(url) else {
+            throw AWSCredentialError("the address of the container's credentials is no http or https URL")
+        }
+        guard origin.isTLS || origin.isLoopback || Self.plainHosts.contains(origin.host) else {
+            throw AWSCredentialError(
+                "the address of the container's credentials is neither https nor one of this host or its agent")
+        }
+        self.origin = origin
+        path = origin.path.isEmpty ? "/" : origin.path
+        if let file = value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+            token = .file(file)
+        } else {
+            token = value("AWS_CONTAINER_AUTHORIZATION_TOKEN").map { .value(Secret($0)) } ?? .none
+        }
+    }
+}
