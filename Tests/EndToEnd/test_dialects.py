@@ -29,6 +29,7 @@ WIRES = {
     "gemini.generateContent": ("gemini", "gemini"),
     "cohere.v2": ("cohere", "cohere"),
     "ollama.chat": ("ollama", "ollama"),
+    "bedrock.converse": ("bedrock", "bedrock"),
 }
 #: What may not be compared: the vendor's own tools, several answers, pictures, errors, answers to other routes.
 NOT_PLAIN = re.compile(
@@ -68,8 +69,8 @@ def recordings(traffic):
             continue
         text = (traffic / entry["file"]).read_text()
         data = json.loads(text)
-        answer = json.dumps(data["response"].get("body") or data["response"].get("body_text"))
-        has_tools = re.search(r"tool_calls|tool_use|function_?[cC]all", answer) is not None
+        answer = json.dumps(data["response"].get("body") or data["response"].get("body_text") or data["response"])
+        has_tools = re.search(r"tool_calls|tool_use|toolUse|function_?[cC]all", answer) is not None
         kind = (wire, entry["streaming"], has_tools)
         if NOT_PLAIN.search(answer.replace('\\"', '"')) or counts.get(kind, 0) >= PER_KIND:
             continue
@@ -116,7 +117,8 @@ def gateway(traffic, module_starter, replay):
             # The only one, so that every other caller is translated into it.
             "dialects": [one.wire],
             "baseURL": f"{replay}/id/{one.id}" + ("/v1" if one.wire == "ollama.chat" else ""),
-            "keys": [{"name": "main", "value": "sk-recorded"}],
+            "keys": [{"name": "main", "value": "AKIDEXAMPLE:secret" if "bedrock" in one.wire else "sk-recorded"}],
+            **({"region": "us-east-1"} if "bedrock" in one.wire else {}),
         }
         for number, one in enumerate(recordings(traffic))
     ]

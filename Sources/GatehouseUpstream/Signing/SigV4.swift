@@ -1,5 +1,5 @@
 import Crypto
-package import GatehouseCore
+import GatehouseCore
 package import NIOCore
 
 /// AWS Signature Version 4
@@ -93,7 +93,7 @@ package struct SigV4: Sendable {
 
     /// Pairs in the order of their bytes; a name without a value has an empty one.
     static func canonicalQuery(_ query: String) -> String {
-        let pairs = query.split(separator: "&").map { pair in
+        let pairs: [(name: Substring, value: Substring)] = query.split(separator: "&").map { pair in
             let mark = pair.firstIndex(of: "=") ?? pair.endIndex
             return (name: pair[..<mark], value: pair[mark...].dropFirst())
         }
