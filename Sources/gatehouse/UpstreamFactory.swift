@@ -33,16 +33,20 @@ struct UpstreamFactory: Sendable {
             connect: TimeAmount(settings.timeouts.connect), firstByte: TimeAmount(settings.timeouts.firstByte),
             idle: TimeAmount(settings.timeouts.idle), total: TimeAmount(settings.timeouts.total))
         let authorizer = (try? authorizer(settings, row)) ?? Authorizer(value: MissingCredential())
+        let access = ProviderAccess(
+            key: settings.keys.first?.value, authorizer: authorizer.value,
+            headers: settings.headers.map { ($0.name, $0.value) }, userAgent: "gatehouse/\(version)")
         let connector = HTTPConnector(origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect)
         let upstream = ProviderUpstream(
-            name: settings.name, row: row, place: place, key: settings.keys.first?.value,
-            authorizer: authorizer.value,
-            headers: settings.headers.map { ($0.name, $0.value) }, connector: connector, timeouts: timeouts,
-            group: group, userAgent: "gatehouse/\(version)")
-        return UpstreamEntry(
-            name: settings.name, upstream: upstream, kind: .provider, providerKind: settings.kind,
+            name: settings.name, row: row, place: place, access: access, connector: connector, timeouts: timeouts,
+            group: group)
+        var entry = UpstreamEntry(
+            name: settings.name, upstream: upstream, kind: .provider,
             streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
-            models: settings.models, source: upstream)
+            models: settings.models)
+        entry.providerKind = settings.kind
+        entry.source = upstream
+        return entry
     }
 
     /// `nil` inside where a header with the key suffices.

@@ -121,7 +121,7 @@ import Testing
             Issue.record("no canonical request")
             return
         }
-        #expect(request.messages == [Message(role: .user, parts: [.text("hi")])] && request.model.isEmpty)
+        #expect(request.messages.map(\.role) == [.user] && request.messages[0].text() == "hi" && request.model.isEmpty)
         driver.received(event: .started(AnswerStart(model: "m", session: "s")))
         driver.received(event: .textDelta("hello"))
         driver.received(event: .finished(Finish(.stop, cost: Cost(unit: "usd", amount: "0.01"))))

@@ -85,7 +85,9 @@ package struct ConfigurationDocument {
     private func provider(_ provider: ProviderConfiguration) -> ConfigurationNode {
         .map([
             ("name", .text(provider.name)), ("kind", .text(provider.kind)), ("baseURL", .text(provider.baseURL)),
-            ("allowPlaintext", .flag(provider.allowPlaintext)),
+            ("dialects", .list(provider.dialects.map { .text($0.rawValue) })), ("region", .text(provider.region)),
+            ("project", .text(provider.project)), ("credentialsFile", .text(provider.credentialsFile)),
+            ("apiVersion", .text(provider.apiVersion)), ("allowPlaintext", .flag(provider.allowPlaintext)),
             (
                 "keys",
                 .list(provider.keys.map { .map([("name", .text($0.name)), ("value", .text($0.value.description))]) })

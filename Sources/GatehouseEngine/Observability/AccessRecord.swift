@@ -15,7 +15,7 @@ package enum AccessRecord {
             line.writeStaticString(operation.path)
             line.writeStaticString(#"","route":""#)
             line.writeString(operation.rawValue)
-            line.writeStaticString(#"""#)
+            line.writeStaticString("\"")
         } else {
             line.writeStaticString(#","route":"none""#)
         }

@@ -7,34 +7,32 @@ package struct UpstreamEntry: Sendable {
     package let upstream: any Upstream
     package let kind: GatehouseError.UpstreamKind
     /// The provider's kind, for what encoders must know of it.
-    package let providerKind: String
+    package var providerKind = ""
     package let streams: StreamHabits
     /// Whether the bare name, without a model, is a model name: the target then takes its own default.
     package let hasDefaultModel: Bool
     /// The models it is known to have, without the provider's name; for the list that clients ask for.
     package let models: [String]
     /// Who can be asked for more of them.
-    package let source: (any ModelSource)?
+    package var source: (any ModelSource)?
     /// Whether only the models above exist.
     package let isClosed: Bool
     /// What must hold of a request before it is started; throws what the caller is told.
     package let validate: @Sendable (CanonicalRequest) throws(GatehouseError) -> Void
 
     package init(
-        name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind, providerKind: String = "",
+        name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind,
         streams: StreamHabits = StreamHabits(), hasDefaultModel: Bool = false,
-        models: [String] = [], source: (any ModelSource)? = nil, isClosed: Bool = false,
+        models: [String] = [], isClosed: Bool = false,
         validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in
         }
     ) {
         self.name = name
         self.upstream = upstream
         self.kind = kind
-        self.providerKind = providerKind
         self.streams = streams
         self.hasDefaultModel = hasDefaultModel
         self.models = models
-        self.source = source
         self.isClosed = isClosed
         self.validate = validate
     }

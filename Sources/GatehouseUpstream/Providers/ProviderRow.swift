@@ -25,13 +25,13 @@ package struct ProviderRow: Sendable {
     /// The variable that holds the key; found in the environment, the provider is there without configuration.
     package let environmentVariable: String?
     /// The formats it speaks. A call in one of them goes through byte for byte; any other is translated into the first.
-    package let wires: [Dialect]
+    package private(set) var wires: [Dialect]
     /// Headers of every request.
     package let headers: [(name: String, value: String)]
     /// How a stream says that it is whole.
-    package let terminator: OpenAIByteStream.Terminator
+    package private(set) var terminator = OpenAIByteStream.Terminator.done
     /// Whether `stream_options` is understood.
-    package let takesStreamOptions: Bool
+    package private(set) var takesStreamOptions = true
     /// What stands between a base URL that names no version and the paths. May hold `{region}` and `{project}`.
     package let version: String
     /// Settings without which it cannot be reached.
@@ -44,16 +44,6 @@ package struct ProviderRow: Sendable {
         wires: [Dialect] = [.openAIChat, .openAICompletions], headers: [(name: String, value: String)] = [],
         version: String = "/v1"
     ) {
-        self.init(
-            kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
-            version: version, terminator: .done, takesStreamOptions: true)
-    }
-
-    private init(
-        _ kind: String, _ baseURL: String?, _ environmentVariable: String?, authorization: Authorization,
-        wires: [Dialect], headers: [(name: String, value: String)], version: String,
-        terminator: OpenAIByteStream.Terminator, takesStreamOptions: Bool
-    ) {
         self.kind = kind
         self.baseURL = baseURL
         self.environmentVariable = environmentVariable
@@ -61,26 +51,23 @@ package struct ProviderRow: Sendable {
         self.wires = wires
         self.headers = headers
         self.version = version
-        self.terminator = terminator
-        self.takesStreamOptions = takesStreamOptions
     }
 
     /// The same row for a server that speaks other formats: the first is what the rest is translated into.
     package func speaking(_ wires: [Dialect]) -> ProviderRow {
-        wires.isEmpty
-            ? self
-            : ProviderRow(
-                kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
-                version: version, terminator: terminator, takesStreamOptions: takesStreamOptions)
+        var row = self
+        if !wires.isEmpty { row.wires = wires }
+        return row
     }
 
     /// The same row for a provider whose streams have habits of their own.
     func streaming(
         terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true
     ) -> ProviderRow {
-        ProviderRow(
-            kind, baseURL, environmentVariable, authorization: authorization, wires: wires, headers: headers,
-            version: version, terminator: terminator, takesStreamOptions: takesOptions)
+        var row = self
+        row.terminator = terminator
+        row.takesStreamOptions = takesOptions
+        return row
     }
 }
 

@@ -18,23 +18,18 @@ package final class ProviderUpstream: Upstream {
     /// Request line and header lines of formats whose path never changes.
     private let heads: [Dialect: ByteBuffer]
 
-    /// - Parameters:
-    ///   - key: Joins the request here and nowhere else; `nil` or empty for none.
-    ///   - extra: Headers of the operator's own choice; they replace ours of the same name.
-    ///   - userAgent: How this gateway names itself.
     package init(
-        name: String, row: ProviderRow, place: ProviderPlace, key: Secret?, authorizer: (any RequestAuthorizer)? = nil,
-        headers extra: [(name: String, value: Secret)] = [],
-        connector: HTTPConnector, timeouts: HTTPTimeouts, group: any EventLoopGroup, userAgent: String
+        name: String, row: ProviderRow, place: ProviderPlace, access: ProviderAccess, connector: HTTPConnector,
+        timeouts: HTTPTimeouts, group: any EventLoopGroup
     ) {
         self.name = name
         self.row = row
         self.timeouts = timeouts
         let origin = connector.origin
         self.place = place
-        self.authorizer = authorizer
+        authorizer = access.authorizer
         host = origin.hostHeader
-        let fields = Self.fields(origin, row, key, extra, userAgent)
+        let fields = Self.fields(origin, row, access)
         self.fields = fields
         var heads: [Dialect: ByteBuffer] = [:]
         for wire in row.wires where !ProviderPath.dependsOnModel(wire, place) {
@@ -53,26 +48,23 @@ package final class ProviderUpstream: Upstream {
         self.pools = pools
     }
 
-    private static func fields(
-        _ origin: HTTPOrigin, _ row: ProviderRow, _ key: Secret?, _ extra: [(name: String, value: Secret)],
-        _ userAgent: String
-    ) -> ByteBuffer {
+    private static func fields(_ origin: HTTPOrigin, _ row: ProviderRow, _ access: ProviderAccess) -> ByteBuffer {
         var headers = HTTPHeaders()
         headers.add(name: "host", value: origin.hostHeader)
         headers.add(
             name: "accept",
             value: row.wires.contains(.ollama)
                 ? "application/json, text/event-stream, application/x-ndjson" : "application/json, text/event-stream")
-        headers.add(name: "user-agent", value: userAgent)
+        headers.add(name: "user-agent", value: access.userAgent)
         for header in row.headers { headers.add(name: header.name, value: header.value) }
-        if let key, !key.isEmpty {
+        if let key = access.key, !key.isEmpty {
             switch row.authorization {
             case .bearer, .optionalBearer: headers.add(name: "authorization", value: "Bearer " + key.reveal())
             case .header(let name): headers.add(name: name, value: key.reveal())
             case .signature, .serviceAccount: break  // Joins each request, when it goes out.
             }
         }
-        for header in extra { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
+        for header in access.headers { headers.replaceOrAdd(name: header.name, value: header.value.reveal()) }
         var lines = ByteBuffer()
         for (name, value) in headers { lines.writeString("\(name): \(value)\r\n") }
         return lines

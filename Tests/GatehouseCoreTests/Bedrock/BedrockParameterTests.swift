@@ -146,10 +146,10 @@ import Testing
     // MARK: Thinking
 
     @Test(arguments: [
-        (Bedrock.claude37, #"{"thinking":{"type":"enabled","budget_tokens":16384}}"#),
+        (Bedrock.claude37, #"{"thinking":{"type":"enabled","budget_tokens":30000}}"#),
         (
             "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
-            #"{"thinking":{"type":"enabled","budget_tokens":16384}}"#
+            #"{"thinking":{"type":"enabled","budget_tokens":30000}}"#
         ),
         ("us.anthropic.claude-sonnet-4-6", #"{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#),
         ("anthropic.claude-opus-5", #"{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#),
@@ -182,7 +182,7 @@ import Testing
         request.maxTokens = 2000
         let encoded = try Bedrock.encode(request, Bedrock.claude37)
         let thinking = encoded.body["additionalModelRequestFields"]?["thinking"]
-        #expect(thinking?["budget_tokens"]?.int == 1999)
+        #expect(thinking?["budget_tokens"]?.int == 1600)
         #expect(encoded.dropped == ["budget_tokens"])
         request.maxTokens = 1000
         #expect(try Bedrock.encode(request, Bedrock.claude37).dropped == ["reasoning"])

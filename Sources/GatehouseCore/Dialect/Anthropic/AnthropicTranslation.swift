@@ -144,6 +144,8 @@ struct AnthropicTranslation {
         for (name, isLost) in lost where isLost { writer.dropped.add(name) }
         writer.dropped.add(request.extensions, foreignTo: .anthropic)
         if let reasoning = request.reasoning { writer.dropped.add(reasoning.extensions, foreignTo: .anthropic) }
-        if case .jsonSchema(let format) = request.responseFormat { writer.dropped.add(format.extensions, foreignTo: .anthropic) }
+        if case .jsonSchema(let format) = request.responseFormat {
+            writer.dropped.add(format.extensions, foreignTo: .anthropic)
+        }
     }
 }

@@ -144,15 +144,17 @@ enum BedrockReasoning {
         }
     }
 
-    /// Tokens to think: at least 1024, and fewer than the whole answer may have.
+    /// Tokens to think: at least 1024, with a fifth of the answer's limit left for the answer itself.
     private static func budget(
         _ reasoning: Reasoning, _ request: CanonicalRequest, _ context: inout BedrockContext
     ) -> Int? {
-        let wanted = max(1024, reasoning.budget.flatMap { $0 > 0 ? $0 : nil } ?? reasoning.level.budget)
+        let told = reasoning.budget.flatMap { $0 > 0 ? $0 : nil }
+        let wanted = max(1024, told ?? reasoning.level.budget)
         guard let limit = request.maxTokens else { return wanted }
         guard limit > 1024 else { return nil }
-        if wanted >= limit { context.drop("budget_tokens") }
-        return min(wanted, limit - 1)
+        let most = max(1024, limit - limit / 5)
+        if let told, told > most { context.drop("budget_tokens") }
+        return min(wanted, most)
     }
 
     /// Takes away what Claude refuses beside thinking: a temperature other than 1, `top_k`, and a small nucleus.
@@ -186,16 +188,14 @@ extension Reasoning {
 }
 
 extension Reasoning.Effort {
-    /// Tokens for models that take a number. The largest fits every Claude model's longest answer.
+    /// Tokens for models that take a number. The largest leaves room in every Claude model's longest answer.
     fileprivate var budget: Int {
         switch self {
         case .none: 0
         case .minimal: 1024
-        case .low: 2048
-        case .medium: 8192
-        case .high: 16_384
-        case .xhigh: 24_576
-        case .max: 30_000
+        case .low: 4096
+        case .medium: 16_384
+        case .high, .xhigh, .max: 30_000
         }
     }
 }
