@@ -1,6 +1,5 @@
 import GatehouseCore
 import NIOCore
-import NIOHTTP1
 
 /// One request to a provider and the response to it. Confined to its event loop.
 final class HTTPAttempt: UpstreamAttempt {
@@ -92,11 +91,11 @@ final class HTTPAttempt: UpstreamAttempt {
 
     // MARK: From the connection
 
-    func connectionReceived(_ head: HTTPResponseHead) {
+    func connectionReceived(_ head: HTTPReplyHead) {
         guard phase == .waiting else { return }
         phase = .receiving
         lastTick = pool.tick
-        if let coding = head.headers.first(name: "content-encoding"), coding.lowercased() != "identity" {
+        if let coding = head.contentEncoding, coding.lowercased() != "identity" {
             connection?.close()
             connection = nil
             return fail(Failure(.protocol, detail: "content-encoding was not asked for"))
@@ -146,17 +145,11 @@ final class HTTPAttempt: UpstreamAttempt {
 }
 
 extension UpstreamHead {
-    init(_ head: HTTPResponseHead) {
-        self.init(status: Int(head.status.code), contentType: "")
-        for (name, value) in head.headers {
-            switch name.utf8.count {
-            case 12 where name.isHeader("content-type"): contentType = Self.bareType(value)
-            case 11 where name.isHeader("retry-after"): retryAfter = value
-            case 14 where name.isHeader("retry-after-ms"): retryAfterMilliseconds = value
-            case 12 where name.isHeader("x-request-id"): requestID = String(value.prefix(128))
-            default: break
-            }
-        }
+    init(_ head: HTTPReplyHead) {
+        self.init(
+            status: head.status, contentType: head.contentType.map(Self.bareType) ?? "", retryAfter: head.retryAfter,
+            retryAfterMilliseconds: head.retryAfterMilliseconds,
+            requestID: (head.requestID ?? head.otherRequestID).map { String($0.prefix(128)) })
     }
 
     /// Without parameters, in lower case.

@@ -1,14 +1,13 @@
 import GatehouseCore
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import NIOTLS
 
 /// One connection to a provider: writes a request, hands the response to the attempt that owns it, and goes back to the
 /// pool. Confined to its channel's event loop.
 final class HTTPConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         case connecting
@@ -23,7 +22,6 @@ final class HTTPConnection: ChannelInboundHandler {
     private static let maximumDrain = 64 << 10
     private static let drainTime = TimeAmount.seconds(2)
     private static let smallRequest = 32 << 10
-    private static let anyPost = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
 
     private var state = State.connecting
     private var context: ChannelHandlerContext?
@@ -31,7 +29,7 @@ final class HTTPConnection: ChannelInboundHandler {
     private var attempt: HTTPAttempt?
     private var ready: ConnectionWaiter?
     private var requestWritten = false
-    private var keepAlive = true
+    private var reader = HTTPResponseReader()
     private var isReading = true
     private let usesTLS: Bool
     private var problem: Failure?
@@ -62,7 +60,7 @@ final class HTTPConnection: ChannelInboundHandler {
         }
         state = .busy
         self.attempt = attempt
-        keepAlive = true
+        reader = HTTPResponseReader()
         problem = nil
         // A small request fits the socket's buffer: only a large one needs to be told when it is out.
         requestWritten = request.readableBytes <= Self.smallRequest
@@ -72,9 +70,7 @@ final class HTTPConnection: ChannelInboundHandler {
             promise.futureResult.assumeIsolated().whenSuccess { self.requestWritten = true }
             written = promise
         }
-        // The decoder must see a head go out, to know what it answers; the bytes were made before.
-        context.write(wrapOutboundOut(.head(Self.anyPost)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(request))), promise: written)
+        context.writeAndFlush(wrapOutboundOut(request), promise: written)
     }
 
     func setReading(_ reading: Bool) {
@@ -99,6 +95,8 @@ final class HTTPConnection: ChannelInboundHandler {
     /// Closes at once.
     func close() {
         attempt = nil
+        // TLS takes a moment to say goodbye: what still comes meanwhile is for nobody.
+        state = .closed
         context?.close(promise: nil)
     }
 
@@ -132,21 +130,45 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): received(head)
-        case .body(let bytes): received(bytes)
-        case .end: receivedEnd(context)
+        guard isReceiving else { return receivedUnasked(context) }
+        reader.receive(unwrapInboundIn(data))
+        do throws(HTTPResponseError) {
+            // Whoever is told of one event may close the connection before the next.
+            while isReceiving, let event = try reader.next() {
+                switch event {
+                case .head: receivedHead()
+                case .body(let bytes): received(bytes)
+                case .end: receivedEnd(context)
+                }
+            }
+        } catch {
+            errorCaught(context: context, error: error)
         }
+    }
+
+    private var isReceiving: Bool {
+        switch state {
+        case .busy, .draining: true
+        case .connecting, .idle, .closed: false
+        }
+    }
+
+    /// What nobody asked for would be taken for the answer to the next request (RFC 9112 §9.2).
+    private func receivedUnasked(_ context: ChannelHandlerContext) {
+        if case .idle = state {
+            state = .closed
+            pool.forget(self)
+        }
+        errorCaught(context: context, error: Failure(.protocol, detail: "response without a request"))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         attempt?.connectionReadComplete()
     }
 
-    private func received(_ head: HTTPResponseHead) {
-        keepAlive = head.isKeepAlive
-        idleLimit = KeepAliveHeader.ticks(head.headers)
-        attempt?.connectionReceived(head)
+    private func receivedHead() {
+        idleLimit = KeepAliveHeader.ticks(reader.head.keepAlive)
+        attempt?.connectionReceived(reader.head)
     }
 
     private func received(_ bytes: ByteBuffer) {
@@ -163,7 +185,7 @@ final class HTTPConnection: ChannelInboundHandler {
         let listener = attempt
         attempt = nil
         // A server that answers before it has read the request leaves the connection in an unknown state.
-        let reusable = keepAlive && requestWritten && context.channel.isActive
+        let reusable = reader.isReusable && requestWritten && context.channel.isActive
         state = reusable ? .idle : .closed
         // Whoever had it last may have stopped reading; the next answer, and the peer's goodbye, must be heard.
         setReading(true)
@@ -176,6 +198,7 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        if isReceiving, reader.endsAtClose { receivedEnd(context) }
         lost(problem ?? Failure(.unreachable, detail: "connection closed"))
         context.fireChannelInactive()
     }
@@ -195,21 +218,6 @@ final class HTTPConnection: ChannelInboundHandler {
         let listener = attempt
         attempt = nil
         listener?.connectionFailed(failure)
-    }
-}
-
-/// Lets requests through that were written out in advance: a head is for the decoder only, a body goes out as it is.
-///
-/// NIO's own encoder builds the same head from its parts for every request; that costs more than all else on this side.
-final class PreparedRequestEncoder: ChannelOutboundHandler {
-    typealias OutboundIn = HTTPClientRequestPart
-    typealias OutboundOut = IOData
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch unwrapOutboundIn(data) {
-        case .body(let bytes): context.write(wrapOutboundOut(bytes), promise: promise)
-        case .head, .end: promise?.succeed()
-        }
     }
 }
 
@@ -241,9 +249,7 @@ enum FailureOfError {
         switch error {
         case let failure as Failure: failure
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: Failure(.tls, detail: "\(error)")
-        // The peer closed in the middle of a message.
-        case HTTPParserError.invalidEOFState: Failure(.unreachable, detail: "connection closed")
-        case is HTTPParserError, is NIOHTTPDecoderError: Failure(.protocol, detail: "\(error)")
+        case let error as HTTPResponseError: Failure(.protocol, detail: error.rawValue)
         case let error as ChannelError:
             if case .connectTimeout = error {
                 Failure(.timeout(.connect), detail: "\(error)")
@@ -258,8 +264,8 @@ enum FailureOfError {
 /// Reads `Keep-Alive: timeout=N`.
 enum KeepAliveHeader {
     /// Ticks after which to stop using the connection: a second less than the server says.
-    static func ticks(_ headers: HTTPHeaders) -> Int? {
-        guard let value = headers.first(name: "keep-alive") else { return nil }
+    static func ticks(_ value: String?) -> Int? {
+        guard let value else { return nil }
         for part in value.split(separator: ",") {
             let pair = part.filter { $0 != " " }.split(separator: "=")
             if pair.count == 2, pair[0].lowercased() == "timeout", let seconds = Int(pair[1]), seconds >= 0 {

@@ -119,8 +119,6 @@ package final class HTTPConnector: Sendable {
                 let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
                 try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name))
             }
-            try pipeline.addHandler(PreparedRequestEncoder())
-            try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
             try pipeline.addHandler(HTTPConnection(pool: pool, usesTLS: connector.tls != nil, ready: ready))
         }
     }

@@ -1,7 +1,6 @@
 import GatehouseCore
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
 import Testing
 
 @testable import GatehouseUpstream
@@ -28,10 +27,7 @@ import Testing
         let pool = HTTPLoopPool(eventLoop: channel.eventLoop, connector: connector)
         var ready: HTTPConnection?
         let waiter = ConnectionWaiter { ready = try? $0.get() }
-        try channel.pipeline.syncOperations.addHandlers([
-            PreparedRequestEncoder(), ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)),
-            HTTPConnection(pool: pool, usesTLS: false, ready: waiter),
-        ])
+        try channel.pipeline.syncOperations.addHandler(HTTPConnection(pool: pool, usesTLS: false, ready: waiter))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return (channel, pool, try #require(ready))
     }
@@ -73,5 +69,123 @@ import Testing
         #expect(channel.isActive)
         channel.embeddedEventLoop.advanceTime(by: .seconds(3))
         #expect(!channel.isActive)
+    }
+
+    /// What the listener of one attempt was told.
+    private final class Record: UpstreamReply {
+        var status: Int?
+        var requestID: String?
+        var text = ""
+        var hasEnded = false
+        var failure: Failure?
+
+        func received(head: UpstreamHead) { (status, requestID) = (head.status, head.requestID) }
+        func received(bytes: ByteBuffer) { text += String(buffer: bytes) }
+        func received(event: CanonicalEvent) {}
+        func receivedBatchEnd() {}
+        func receivedEnd() { hasEnded = true }
+        func failed(_ failure: Failure) { self.failure = failure }
+    }
+
+    /// Starts an attempt on a connection of `pool` that rests.
+    private func started(_ pool: HTTPLoopPool) -> Record {
+        let record = Record()
+        pool.start(
+            HTTPAttempt(
+                pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),
+                reply: record))
+        return record
+    }
+
+    private static let head = "HTTP/1.1 200 OK\r\nrequest-id: abc\r\n"
+
+    @Test func oneConnectionServesOneRequestAfterAnother() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        for text in ["one", "two"] {
+            let record = started(pool)
+            #expect(
+                try channel.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) } == "POST / HTTP/1.1\r\n\r\n")
+            try channel.writeInbound(ByteBuffer(string: Self.head + "content-length: 3\r\n\r\n" + text))
+            #expect(record.status == 200 && record.requestID == "abc" && record.text == text && record.hasEnded)
+            #expect(connection.isUsable)
+        }
+    }
+
+    /// The rest would be taken for the answer to somebody else's request.
+    @Test func aConnectionWithMoreThanItsResponseIsClosed() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = started(pool)
+        let response = Self.head + "content-length: 2\r\n\r\nhi"
+        try channel.writeInbound(ByteBuffer(string: response + response))
+        #expect(record.text == "hi" && record.hasEnded && record.failure == nil)
+        #expect(!connection.isUsable && !channel.isActive)
+    }
+
+    @Test func aConnectionThatSpeaksUnaskedIsClosed() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        try channel.writeInbound(ByteBuffer(string: "H"))
+        #expect(!connection.isUsable && !channel.isActive)
+    }
+
+    @Test(arguments: ["connection: close\r\ncontent-length: 2\r\n\r\nhi", "\r\nhi"])
+    func theEndOfAConnectionIsNoFailureAfterTheResponse(rest: String) throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = started(pool)
+        try channel.writeInbound(ByteBuffer(string: Self.head + rest))
+        _ = try channel.finish(acceptAlreadyClosed: true)
+        #expect(record.text == "hi" && record.hasEnded && record.failure == nil && !connection.isUsable)
+    }
+
+    @Test(arguments: [
+        ("", Failure.Kind.unreachable), (head, .unreachable), (head + "content-length: 3\r\n\r\nhi", .truncated),
+        (head + "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", .truncated),
+    ])
+    func aResponseCutShortFails(text: String, kind: Failure.Kind) throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = started(pool)
+        try channel.writeInbound(ByteBuffer(string: text))
+        #expect(record.failure == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+        #expect(record.failure?.kind == kind && record.failure?.detail == "connection closed" && !record.hasEnded)
+    }
+
+    @Test func aBrokenResponseFailsAfterWhatWasWhole() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = started(pool)
+        try channel.writeInbound(
+            ByteBuffer(string: Self.head + "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0x2\r\n"))
+        #expect(record.text == "hi" && !record.hasEnded && !channel.isActive)
+        #expect(record.failure?.kind == .protocol && record.failure?.detail == "invalid chunk size")
+    }
+
+    /// A listener that leaves in the middle of a read is told no more of it.
+    @Test func nothingComesAfterCancelling() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = started(pool)
+        try channel.writeInbound(
+            ByteBuffer(string: Self.head + "content-encoding: gzip\r\ncontent-length: 2\r\n\r\nhi"))
+        #expect(record.status == nil && record.text.isEmpty && record.failure?.kind == .protocol)
+        #expect(!connection.isUsable && !channel.isActive)
+    }
+
+    @Test func theRestOfAFinishedResponseIsReadAndThrownAway() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let record = Record()
+        let attempt = HTTPAttempt(
+            pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(), reply: record)
+        pool.start(attempt)
+        try channel.writeInbound(ByteBuffer(string: Self.head + "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"))
+        attempt.finish()
+        try channel.writeInbound(ByteBuffer(string: "4\r\nrest\r\n"))
+        try channel.writeInbound(ByteBuffer(string: "0\r\n\r\n"))
+        #expect(record.text == "hi" && !record.hasEnded && connection.isUsable && channel.isActive)
     }
 }

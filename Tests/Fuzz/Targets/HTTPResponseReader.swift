@@ -1,0 +1,1 @@
+../../../Sources/GatehouseUpstream/HTTP/HTTPResponseReader.swift
