@@ -9,10 +9,13 @@ import Testing
         try RequestHead(scanning: ByteBuffer(string: text), operation: operation)
     }
 
-    private func spliced(_ text: String, model: String = "up", usage: Bool = true) throws -> String {
+    private func spliced(
+        _ text: String, _ operation: GatehouseCore.Operation = .chatCompletions, model: String = "up",
+        asking: RequestHead.UsageAsking = .always
+    ) throws -> String {
         let body = ByteBuffer(string: text)
-        let head = try RequestHead(scanning: body, operation: .chatCompletions)
-        return String(buffer: head.splice(model: model, askForUsage: usage).applied(to: body))
+        let head = try RequestHead(scanning: body, operation: operation)
+        return String(buffer: head.splice(model: model, asking: asking).applied(to: body))
     }
 
     private func error(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) -> GatehouseError? {
@@ -56,7 +59,33 @@ import Testing
         let asked = #"{"model":"up","messages":[1],"stream":true,"stream_options":{"include_usage":true}}"#
         #expect(try spliced(asked) == asked)
         let plain = #"{"model":"up","messages":[1],"stream":true}"#
-        #expect(try spliced(plain, usage: false) == plain)
+        #expect(try spliced(plain, asking: .never) == plain)
+    }
+
+    @Test(arguments: [
+        (
+            #"{"stream_options":{"include_usage":true},"model":"up","messages":[1],"stream":true}"#,
+            #"{"model":"up","messages":[1],"stream":true}"#
+        ),
+        (
+            #"{"model":"up","stream_options" : {} , "messages":[1],"stream":true}"#,
+            #"{"model":"up", "messages":[1],"stream":true}"#
+        ),
+        (
+            #"{"model":"m","messages":[1],"stream":true , "stream_options":null }"#,
+            #"{"model":"up","messages":[1],"stream":true  }"#
+        ),
+    ])
+    func takesTheOptionsOutForTargetsThatRefuseThem(_ body: String, _ sent: String) throws {
+        #expect(try spliced(body, asking: .never) == sent)
+    }
+
+    @Test(arguments: [
+        (GatehouseCore.Operation.messages, #"{"model":"up","max_tokens":1,"messages":[1],"stream":true}"#),
+        (.responses, #"{"model":"up","input":"hi","stream":true}"#),
+    ])
+    func asksForNoUsageInDialectsThatAlwaysTellIt(_ operation: GatehouseCore.Operation, _ body: String) throws {
+        #expect(try spliced(body, operation) == body)
     }
 
     @Test func escapesTheTargetsName() throws {

@@ -101,6 +101,20 @@ package struct CallMachine: Sendable {
     /// What the vendor sealed in this answer, once it is whole.
     package var seals: [Seal] { lane.seals }
 
+    /// What became of a call.
+    package struct Report {
+        package var outcome: Outcome
+        package var usage: Usage?
+        package var cost: Cost?
+        package var seals: [Seal]
+    }
+
+    /// What became of the call, for its record. `mutating` although nothing changes: a machine that is asked in place
+    /// need not be copied, and it is large.
+    package mutating func report() -> Report {
+        Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost, seals: seals)
+    }
+
     /// The error as the caller's dialect ends a stream with it.
     package mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {
         lane.errorEvent(error, requestID: requestID)

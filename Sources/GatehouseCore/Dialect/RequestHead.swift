@@ -17,6 +17,18 @@ package struct RequestHead: Sendable, Equatable {
     /// The value of `stream`.
     var streamRange: Range<Int>?
     var streamOptions: StreamOptions
+    /// `stream_options` with one of the commas around it; `nil` when it is absent.
+    var streamOptionsMember: Range<Int>?
+    /// Whether the dialect has `stream_options` at all: others refuse it.
+    var hasStreamOptions: Bool
+
+    /// How the usage of a stream is asked for of a target.
+    package enum UsageAsking: Sendable {
+        /// Also where the caller did not.
+        case always
+        /// Not at all: the target refuses `stream_options`, and tells the usage without being asked.
+        case never
+    }
 
     /// What `stream_options` is, and where.
     enum StreamOptions: Sendable, Equatable {
@@ -54,11 +66,16 @@ extension RequestHead {
     ///
     /// - Parameters:
     ///   - model: The model's name as the target knows it.
-    ///   - askForUsage: Whether a stream's usage shall be asked for although the caller did not.
-    package func splice(model target: String, askForUsage: Bool) -> JSONSplice {
+    ///   - asking: How a stream's usage is asked for, in dialects in which it must be.
+    package func splice(model target: String, asking: UsageAsking) -> JSONSplice {
         var splice = JSONSplice()
         if let modelRange, target != model { splice.replace(modelRange, with: JSONText.quoted(target)) }
-        guard askForUsage, stream, !wantsUsage, let streamRange else { return splice }
+        guard hasStreamOptions else { return splice }
+        if case .never = asking {
+            if let streamOptionsMember { splice.replace(streamOptionsMember, with: []) }
+            return splice
+        }
+        guard stream, !wantsUsage, let streamRange else { return splice }
         switch streamOptions {
         case .absent:
             let end = streamRange.upperBound
@@ -108,6 +125,7 @@ private struct Scan {
     private var stream = false
     private var streamRange: Range<Int>?
     private var options = RequestHead.StreamOptions.absent
+    private var optionsMember: Range<Int>?
     private var wantsUsage = false
     private var maxTokens: Int?
     private var maxCompletionTokens: Int?
@@ -166,7 +184,8 @@ private struct Scan {
     private func head(_ model: String, _ range: Range<Int>?, stream: Bool) -> RequestHead {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
-            hasTools: hasTools, modelRange: range, streamRange: streamRange, streamOptions: options)
+            hasTools: hasTools, modelRange: range, streamRange: streamRange, streamOptions: options,
+            streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
 
     private mutating func read<Result>(
@@ -176,8 +195,9 @@ private struct Scan {
     }
 
     private mutating func member(_ key: JSONStringRange, _ bytes: Span<UInt8>) throws(Problem) {
-        let isOpenAI = operation == .chatCompletions || operation == .completions
-        if isOpenAI, JSONObjectReader.isKey(key, "stream_options", bytes) { return try streamOptions(bytes) }
+        if hasStreamOptions, JSONObjectReader.isKey(key, "stream_options", bytes) {
+            return try streamOptions(key, bytes)
+        }
         let value = try read { object throws(JSONSyntaxError) in try object.skipValue(bytes) }
         func named(_ name: StaticString) -> Bool { JSONObjectReader.isKey(key, name, bytes) }
         if target == nil, named("model") {
@@ -195,7 +215,7 @@ private struct Scan {
             maxCompletionTokens = try count(value, bytes, "max_completion_tokens", 1...Self.largestTokenCount)
         } else if operation == .responses, value.kind != .null, Self.standsForInput(key, bytes) {
             hasInput = true
-        } else if isOpenAI, named("n") {
+        } else if hasStreamOptions, named("n") {
             _ = try count(value, bytes, "n", 1...128)
         } else if named("tools") || named("functions") {
             hasTools = value.kind == .array && !isEmptyArray(value.range, bytes)
@@ -272,8 +292,11 @@ private struct Scan {
         return index < range.upperBound && bytes[index] == UInt8(ascii: "]")
     }
 
-    private mutating func streamOptions(_ bytes: Span<UInt8>) throws(Problem) {
+    private var hasStreamOptions: Bool { operation == .chatCompletions || operation == .completions }
+
+    private mutating func streamOptions(_ key: JSONStringRange, _ bytes: Span<UInt8>) throws(Problem) {
         let value = try read { object throws(JSONSyntaxError) in try object.skipValue(bytes) }
+        optionsMember = Self.member(from: key.content.lowerBound - 1, to: value.range.upperBound, bytes)
         switch value.kind {
         case .null: options = .null(value.range)
         case .object:
@@ -287,6 +310,16 @@ private struct Scan {
             }
         default: throw invalid("stream_options", "must be an object")
         }
+    }
+
+    /// A member with the comma behind it, or else the one before it.
+    private static func member(from start: Int, to end: Int, _ bytes: Span<UInt8>) -> Range<Int> {
+        var next = end
+        JSONScanner.skipSpace(bytes, &next)
+        if next < bytes.count, bytes[next] == UInt8(ascii: ",") { return start..<next + 1 }
+        var before = start - 1
+        while before > 0, JSONScanner.isSpace(bytes[before]) { before -= 1 }
+        return before >= 0 && bytes[before] == UInt8(ascii: ",") ? before..<end : start..<end
     }
 
     private mutating func readStreamOptions(_ range: Range<Int>, _ bytes: Span<UInt8>) throws(JSONSyntaxError) {

@@ -32,11 +32,15 @@ package enum JSONScanner {
     /// Steps over white space.
     @inline(__always)
     package static func skipSpace(_ bytes: Span<UInt8>, _ index: inout Int) {
-        while index < bytes.count {
-            switch bytes[index] {
-            case 0x20, 0x0A, 0x0D, 0x09: index += 1
-            default: return
-            }
+        while index < bytes.count, isSpace(bytes[index]) { index += 1 }
+    }
+
+    /// Whether JSON allows the byte between its tokens (RFC 8259 §2).
+    @inline(__always)
+    package static func isSpace(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x0A, 0x0D, 0x09: true
+        default: false
         }
     }
 

@@ -32,13 +32,14 @@ package struct CallResponseHead: Sendable {
     package var contentType: String?
 }
 
-/// A request whose head and body are complete, from a caller who is known.
-package struct CallRequest: Sendable {
-    package var id: String
-    package var operation: Operation
-    package var principal: Principal
-    package var snapshot: RoutingSnapshot
-    package var body: ByteBuffer
+/// A request whose head and body are complete, from a caller who is known. A class, as everyone on the call's way looks
+/// at it and none changes it; confined to the call's event loop.
+package final class CallRequest {
+    package let id: String
+    package let operation: Operation
+    package let principal: Principal
+    package let snapshot: RoutingSnapshot
+    package let body: ByteBuffer
     /// What the path says of model and stream, where it does.
     package var target: PathTarget?
     /// The caller's `anthropic-beta` values.
@@ -46,7 +47,7 @@ package struct CallRequest: Sendable {
     /// Of the body, where it is not JSON.
     package var contentType: String?
     /// When its head came.
-    package var start: NIODeadline
+    package let start: NIODeadline
 
     package init(
         id: String, operation: Operation, principal: Principal, snapshot: RoutingSnapshot, body: ByteBuffer,

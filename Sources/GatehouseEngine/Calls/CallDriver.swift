@@ -176,7 +176,8 @@ package final class CallDriver: UpstreamReply {
         CallResponseHead(
             status: status, requestID: request.id, provider: record.provider.isEmpty ? nil : record.provider,
             model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts,
-            dropped: record.dropped, isArray: request.target?.asArray ?? false, contentType: machine?.contentType)
+            dropped: record.dropped, isArray: request.target?.asArray ?? false,
+            contentType: request.operation.surface == .generation ? nil : machine?.contentType)
     }
 
     private func markFirstByte() {
@@ -189,11 +190,11 @@ package final class CallDriver: UpstreamReply {
             self.attempt = nil
             if case .completed = machine?.outcome { attempt.finish() } else { attempt.cancel() }
         }
-        if let machine {
-            record.outcome = machine.outcome ?? .clientGone
-            record.usage = machine.usage
-            record.cost = machine.cost
-            if case .completed = machine.outcome { seals.keep(machine.seals, owner: request.principal.name) }
+        if let report = machine?.report() {
+            record.outcome = report.outcome
+            record.usage = report.usage
+            record.cost = report.cost
+            if case .completed = report.outcome { seals.keep(report.seals, owner: request.principal.name) }
         }
         record.duration = NIODeadline.now() - request.start
         downstream = nil

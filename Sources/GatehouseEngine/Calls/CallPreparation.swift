@@ -39,7 +39,7 @@ struct CallPreparation {
         // holds another vendor's seals must lose them.
         case .wire(operation.dialect) where operation != .embedContent && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
-                call.body, head.splice(model: route.model, askForUsage: route.entry.streams.takesOptions))
+                call.body, head.splice(model: route.model, asking: route.entry.streams.takesOptions ? .always : .never))
             request.contentType = call.contentType
             request.headers = call.betas.isEmpty ? [] : [.init("anthropic-beta", call.betas.joined(separator: ","))]
         case .wire(let wire): try translate(call, head, route, into: wire, seals)
@@ -94,17 +94,19 @@ struct CallPreparation {
         }
     }
 
-    /// The call's id in characters that ids of answers may have.
+    /// The call's id in characters that ids of answers may have. This gateway's own ids are.
     private static func plainID(_ id: String) -> String {
-        String(
-            decoding: id.utf8.prefix(64).map { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    byte
-                default: UInt8(ascii: "-")
-                }
-            }, as: UTF8.self)
+        if id.utf8.count <= 64, id.utf8.allSatisfy(isPlain) { return id }
+        return String(decoding: id.utf8.prefix(64).map { isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 }
 
@@ -149,9 +151,9 @@ enum CallHead {
         if case .json(let head) = self { head.wantsUsage } else { true }
     }
 
-    func splice(model: String, askForUsage: Bool) -> JSONSplice {
+    func splice(model: String, asking: RequestHead.UsageAsking) -> JSONSplice {
         switch self {
-        case .json(let head): head.splice(model: model, askForUsage: askForUsage)
+        case .json(let head): head.splice(model: model, asking: asking)
         case .form(_, let form): form.splice(model: model)
         }
     }

@@ -300,7 +300,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard let request = arriving.take() else { return }
         state = .calling(request.framing)
-        var call = CallRequest(
+        let call = CallRequest(
             id: request.id, operation: request.match.operation, principal: request.principal,
             snapshot: request.snapshot, body: request.body, start: request.start)
         call.target = request.match.target
@@ -310,7 +310,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             call, on: context.eventLoop, downstream: self, observer: services.observer, seals: services.seals)
         self.driver = driver
         // What is left of the response before may still fill the connection.
-        if !context.channel.isWritable { driver.downstreamWritable(false) }
+        if unwritableSince != nil { driver.downstreamWritable(false) }
         driver.start(now: loop.now())
     }
 

@@ -185,7 +185,7 @@ final class HTTPConnection: ChannelInboundHandler {
         let listener = attempt
         attempt = nil
         // A server that answers before it has read the request leaves the connection in an unknown state.
-        let reusable = reader.isReusable && requestWritten && context.channel.isActive
+        let reusable = reader.isReusable && requestWritten && problem == nil
         state = reusable ? .idle : .closed
         // Whoever had it last may have stopped reading; the next answer, and the peer's goodbye, must be heard.
         setReading(true)

@@ -11,8 +11,6 @@ struct HTTPReplyHead: Equatable {
     var requestID: String?
     /// What providers say instead of `x-request-id`: `request-id`, `x-amzn-requestid`, `apim-request-id`.
     var otherRequestID: String?
-    /// `x-amzn-errortype`.
-    var errorType: String?
     /// The first `keep-alive`.
     var keepAlive: String?
 
@@ -34,7 +32,6 @@ struct HTTPReplyHead: Equatable {
         case 16 where bytes.hasName("content-encoding", at: name):
             let text = bytes.text(value)
             contentEncoding = contentEncoding.map { "\($0), \(text)" } ?? text
-        case 16 where bytes.hasName("x-amzn-errortype", at: name): errorType = bytes.text(value)
         case 16 where bytes.hasName("x-amzn-requestid", at: name): otherRequestID = bytes.text(value)
         default: break
         }

@@ -14,8 +14,9 @@ enum HeadFuzz {
 
     private static func check(_ body: ByteBuffer, _ operation: Operation) {
         guard let head = try? RequestHead(scanning: body, operation: operation) else { return }
-        let sent = head.splice(model: target, askForUsage: true).applied(to: body)
-        guard let before = members(body), let after = members(sent) else {
+        let sent = head.splice(model: target, asking: .always).applied(to: body)
+        let without = head.splice(model: target, asking: .never).applied(to: body)
+        guard let before = members(body), let after = members(sent), let bare = members(without) else {
             // Numbers longer than the parser takes are forwarded as they are.
             promise(hasLongNumber(body), "a body that the scanner takes is no JSON, or was spliced into no JSON")
             return
@@ -25,6 +26,9 @@ enum HeadFuzz {
         promise(
             before.filter { !spliced.contains($0.key) } == after.filter { !spliced.contains($0.key) },
             "splicing changed other members")
+        promise(
+            bare.filter { $0.key != "model" } == before.filter { !spliced.contains($0.key) },
+            "taking the options out changed other members, or left them")
         guard head.stream else { return }
         let options = after.filter { $0.key == "stream_options" }
         promise(options.count == 1, "a stream's options are there \(options.count) times")

@@ -147,7 +147,6 @@ extension HTTPReplyHead {
         retryAfterMilliseconds = values("retry-after-ms").last
         requestID = values("x-request-id").last
         otherRequestID = values("request-id", "x-amzn-requestid", "apim-request-id").last
-        errorType = values("x-amzn-errortype").last
         keepAlive = values("keep-alive").first
     }
 

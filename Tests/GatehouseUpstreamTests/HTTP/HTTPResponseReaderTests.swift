@@ -176,7 +176,6 @@ import Testing
         expected.retryAfterMilliseconds = "250"
         expected.requestID = "first"
         expected.otherRequestID = "second"
-        expected.errorType = "ThrottlingException"
         expected.keepAlive = "timeout=5"
         #expect(read.head == expected)
     }
