@@ -106,7 +106,7 @@ extension ProviderRow {
             "xai", "https://api.x.ai/v1", "XAI_API_KEY", wires: [.openAIChat, .openAICompletions, .openAIResponses]),
         ProviderRow("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
         ProviderRow("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", version: "")
-            .streaming(terminator: .doneOrFinishReason, takesOptions: false),
+            .streaming(terminator: .doneOrFinishReason),
         ProviderRow("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
         ProviderRow("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
         ProviderRow("baseten", "https://inference.baseten.co/v1", "BASETEN_API_KEY"),
