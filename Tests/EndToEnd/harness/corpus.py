@@ -29,7 +29,7 @@ KINDS = {
 #: Kinds whose streams may end without [DONE].
 WITHOUT_DONE = {"perplexity", "gpustack"}
 #: Kinds that do not know `stream_options`.
-WITHOUT_STREAM_OPTIONS = {"mistral", "perplexity"}
+WITHOUT_STREAM_OPTIONS = {"mistral"}
 
 
 @dataclass(frozen=True)
