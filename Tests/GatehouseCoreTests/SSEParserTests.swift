@@ -33,6 +33,7 @@ import Testing
             ("data: a\r\rdata: b\r\r", ["a", "b"]), (": hi\n\ndata: a\n\n", ["a"]),
             ("event: x\nid: 1\ndata: a\ndata: b\n\n", ["a\nb"]), ("data\n\n", [""]), ("dat: a\n\ndatax: b\n\n", []),
             ("\n\n\ndata: a\n\n", ["a"]), ("data: a\n", ["last:a"]), ("data: a", ["last:a"]),
+            ("\u{FEFF}data: a\n\n", ["a"]), ("\n\u{FEFF}data: a\n\ndata: b\n\n", ["b"]),
             ("data: é\u{2028}\u{85}x\n\n", ["é\u{2028}\u{85}x"]),
         ] as [(String, [String])])
     func readsEvents(text: String, payloads: [String]) throws {

@@ -38,6 +38,8 @@ package struct SSEParser: Sendable {
     private var moreData: [Range<Int>] = []
     /// A CR ended the last line; an LF right behind it belongs to it.
     private var skipLineFeed = false
+    /// No line has ended: a byte order mark may stand here, and nowhere else.
+    private var isAtFirstLine = true
 
     package init(maximumFrame: Int = SSEParser.defaultMaximumFrame) {
         self.maximumFrame = maximumFrame
@@ -67,9 +69,11 @@ package struct SSEParser: Sendable {
             lineStart = end.next
             searched = end.next
             if line.isEmpty {
+                isAtFirstLine = false
                 return closeFrame()
             }
             if let value = dataValue(line) { addData(value) }
+            isAtFirstLine = false
         }
         guard unfinishedBytes <= maximumFrame else {
             throw Failure(.protocol, detail: "event larger than \(maximumFrame) bytes")
@@ -179,8 +183,7 @@ package struct SSEParser: Sendable {
         let bytes = pending.readableBytesUInt8Span
         let name: StaticString = "data"
         var line = line
-        // A byte order mark may stand before the first line.
-        if line.count >= 7, bytes[line.lowerBound] == 0xEF, bytes[line.lowerBound + 1] == 0xBB,
+        if isAtFirstLine, line.count >= 7, bytes[line.lowerBound] == 0xEF, bytes[line.lowerBound + 1] == 0xBB,
             bytes[line.lowerBound + 2] == 0xBF
         {
             line = line.lowerBound + 3..<line.upperBound

@@ -57,7 +57,8 @@ enum PlainSSE {
     static func events(_ bytes: [UInt8]) -> [[UInt8]] {
         var events: [[UInt8]] = []
         var data: [[UInt8]] = []
-        for line in lines(bytes) {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        for line in lines(bytes.starts(with: mark) ? Array(bytes.dropFirst(3)) : bytes) {
             if line.isEmpty {
                 if !data.isEmpty { events.append(Array(data.joined(separator: [0x0A]))) }
                 data = []
