@@ -12,7 +12,7 @@ LAW = {"law": "crossing", "wire": "a", "caller": "b", "statement": "Says the sam
        "holes": [{"id": "one", "reason": "wrong on purpose"}], "unusable": [{"id": "two", "reason": "an error"}],
        "failures": []}
 CELL = {"client": "openai", "upstream": "gemini", "scenario": "chat", "result": "pass", "note": ""}
-PEERS = [{"title": "Cuts", "rows": [{"row": "24", "title": "A cut is told.", "tests": ["test_x.py::test_cut", "Cuts/are told"]},
+PEERS = [{"title": "Cuts", "rows": [{"row": "24", "title": "A cut is told.", "tests": ["test_x.py::test_cut", "Cuts/are told", "matrix: chat"]},
                                     {"row": "25", "title": "No ledger.", "reason": "no ledger yet"}]}]
 
 
@@ -96,6 +96,8 @@ def test_a_hole_in_the_matrix_fails(tree, cells):
 @pytest.mark.parametrize("row, told", [
     ({"row": "9", "title": "x", "tests": ["test_x.py::test_gone"]}, "there is no test test_x.py::test_gone"),
     ({"row": "9", "title": "x", "tests": ["Cuts/gone"]}, "there is no test Cuts/gone"),
+    ({"row": "9", "title": "x", "tests": ["matrix: gone"]}, "there is no test matrix: gone"),
+    ({"row": "9", "title": "x", "reason": "y", "missing": "a cut"}, "no test yet: a cut"),
     ({"row": "9", "title": "x"}, "neither a test nor a reason"),
 ])
 def test_a_row_without_proof_fails(tree, row, told):

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 LEAST_SHARE = 99
-LAWS = ["request", "answer", "splits", "stream", "own", "parts", "signatures", "crossing"]
+LAWS = ["request", "answer", "splits", "stream", "own", "parts", "signatures", "crossing", "prefix", "schemas"]
 TITLES = {
     "request": "Requests",
     "answer": "Whole answers",
@@ -24,6 +24,8 @@ TITLES = {
     "parts": "Part by part",
     "signatures": "Seals",
     "crossing": "Into each caller's dialect",
+    "prefix": "Caches are met",
+    "schemas": "Schemas for Gemini",
 }
 INTRODUCTION = """# Conformance
 
@@ -61,6 +63,7 @@ class Page:
         self.root, self.folder = root, folder
         self.laws = [self.read(path) for path in sorted(folder.glob("law-*.json"))]
         self.problems = []
+        self.scenarios = set()
 
     @staticmethod
     def read(path):
@@ -93,7 +96,7 @@ class Page:
             rows = [law for law in self.laws if law["law"] == name]
             yield f"### {TITLES[name]}\n"
             yield rows[0]["statement"] + "\n"
-            yield from self.crossing_table(rows) if name == "crossing" else self.law_table(rows)
+            yield from self.crossing_table(rows) if "caller" in rows[0] else self.law_table(rows)
             yield from self.holes(rows)
 
     def law_table(self, rows):
@@ -157,6 +160,7 @@ class Page:
         if not cells:
             self.problems.append("the matrix has no cells")
         clients, upstreams, scenarios = (sorted({key[place] for key in cells}) for place in range(3))
+        self.scenarios = set(scenarios)
         notes = {}
         for client in clients:
             yield f"### {client}\n"
@@ -192,16 +196,20 @@ class Page:
                              [(row["row"], row["title"], self.proof(row)) for row in section["rows"]])
 
     def proof(self, row):
-        tests, reason = row.get("tests", []), row.get("reason", "")
+        tests, reason, missing = row.get("tests", []), row.get("reason"), row.get("missing")
+        where = f"Tests/peers.json, row {row['row']}"
         if not tests and not reason:
-            self.problems.append(f"Tests/peers.json, row {row['row']}: neither a test nor a reason")
-        for name in tests:
-            if not self.exists(name):
-                self.problems.append(f"Tests/peers.json, row {row['row']}: there is no test {name}")
-        return "<br>".join([*(f"`{name}`" for name in tests), *([reason] if reason else [])])
+            self.problems.append(f"{where}: neither a test nor a reason")
+        if missing:
+            self.problems.append(f"{where}: no test yet: {missing}")
+        self.problems += [f"{where}: there is no test {name}" for name in tests if not self.exists(name)]
+        told = [f"`{name}`" for name in tests] + [reason] * bool(reason)
+        return "<br>".join(told + [f"**No test yet:** {missing}"] * bool(missing))
 
     def exists(self, name):
-        """Whether the tree has the test: `file.py::function`, or `Suite/function` in Swift."""
+        """Whether the tree has the test: `file.py::function`, `Suite/function` in Swift, or a scenario `matrix: name`."""
+        if name.startswith("matrix: "):
+            return name.removeprefix("matrix: ") in self.scenarios
         file, _, function = name.partition("::")
         if function:
             found = list((self.root / "Tests").glob(f"*/{file}"))

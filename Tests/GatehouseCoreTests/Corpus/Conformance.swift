@@ -4,7 +4,7 @@ import Testing
 
 /// A promise that holds for every recording.
 enum Law: String, CaseIterable {
-    case request, answer, splits, stream, own, parts, signatures, crossing
+    case request, answer, splits, stream, own, parts, signatures, crossing, prefix, schemas
 
     /// What it says, for docs/conformance.md.
     var statement: String {
@@ -20,6 +20,12 @@ enum Law: String, CaseIterable {
         case .crossing:
             "An answer, written in the caller's dialect and read again, whole and as a stream, has the same texts, "
                 + "refusals, tool calls with arguments as JSON values, thinking, citations, finish reason and usage."
+        case .prefix:
+            "A request, written for an upstream with one more turn, repeats what it was without that turn, so that the "
+                + "upstream's cache is met: tools and options, and every message of before, byte for byte."
+        case .schemas:
+            "Every schema of a function, written for a Gemini model that takes no JSON schema, has only what Gemini's "
+                + "`Schema` knows."
         }
     }
 }

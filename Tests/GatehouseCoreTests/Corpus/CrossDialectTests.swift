@@ -44,6 +44,14 @@ struct CrossDialectTests {
         }
     }
 
+    /// Odd names are legal in JSON, and arguments are the model's own.
+    @Test(arguments: CallerRule.callers)
+    func namesWithoutALetterSurvive(caller: Dialect) throws {
+        let call = ToolCall(id: "call_1", name: "look", arguments: #"{"":1,"a":{"":[{" ":null}]},"type":"\u0000"}"#)
+        let answer = CanonicalResponse(parts: [Part(.toolCall(call))], finish: Finish(.toolCalls, usage: nil))
+        #expect(Laws.crossing(CallerRule.comparable(answer, caller), caller.codec) == nil)
+    }
+
     /// Each rule bears on recordings or at least on an answer made up: one that does not would be proved by nothing.
     @Test func theRulesOfTheComparisonAreWrittenDown() {
         var touched = Array(repeating: 0, count: CallerRule.all.count)
