@@ -13,9 +13,10 @@ enum Law: String, CaseIterable {
         case .answer: "A whole answer, read and written again in its own dialect, is the same JSON value."
         case .splits: "A stream gives the same events however its bytes are split: byte by byte, and at random."
         case .stream: "A stream is read to its end, and is an answer that says something."
-        case .own: "An answer, written in its own dialect as if it came from elsewhere and read again, says the same."
+        case .own: "An answer, written in its own dialect and read again, whole and as a stream, says the same."
         case .parts:
-            "A stream, written and read again, keeps every part and its order, seals and native parts included."
+            "A stream keeps every part, seals and native parts included: written and read again, or compared with the "
+                + "whole that its last event repeats (Responses)."
         case .signatures: "Every seal arrives with its part, byte for byte and in order."
         case .crossing:
             "An answer, written in the caller's dialect and read again, whole and as a stream, has the same texts, "
