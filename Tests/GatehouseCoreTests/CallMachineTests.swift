@@ -104,6 +104,18 @@ import Testing
         }
     }
 
+    /// Whatever an error says, it is no answer: nothing of it counts.
+    @Test func errorsCountNothing() {
+        let body = #"{"error":{"message":"x"},"usage":{"prompt_tokens":9,"completion_tokens":9}}"#
+        for (status, stream) in [(429, true), (500, false), (200, false)] {
+            var machine = machine(stream: stream)
+            _ = machine.received(head: UpstreamHead(status: status, contentType: "application/json"))
+            _ = machine.received(bytes: bytes(body))
+            _ = machine.receivedEnd()
+            #expect(machine.outcome != .completed && machine.usage == nil, "\(status)")
+        }
+    }
+
     @Test(arguments: [
         "", "[]", "<html>", "{\"choices\":[", "{}", #"{"choices":[]}"#, #"{"error":{"message":"x"}}"#, "null",
     ])

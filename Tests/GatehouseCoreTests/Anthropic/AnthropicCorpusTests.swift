@@ -7,27 +7,18 @@ import Testing
 struct AnthropicCorpusTests {
     private static let recordings = Recording.all("anthropic.messages")
 
-    /// What fails a law, and why it must.
-    private static let exceptions = [
-        "anthropic--anthropic-messages--json--anthropic-completion-error--87a6f549":
-            "the recorded request is wrong on purpose: a message is a string",
-        "anthropic--anthropic-messages--stream--spliced-message-start--373650d8":
-            "made by hand: a second message begins in the middle of the first; that is a failure",
-    ]
-
-    private func report(_ law: String, over recordings: [Recording], _ check: (Recording) -> String?) {
-        var failures: [String] = []
-        for recording in recordings where Self.exceptions[recording.id] == nil {
-            if let reason = check(recording) { failures.append("\(recording.id): \(reason)") }
-        }
-        #expect(!recordings.isEmpty)
-        #expect(
-            failures.isEmpty, "\(law): \(failures.count) of \(recordings.count)\n\(failures.joined(separator: "\n"))")
-    }
+    private static let whole = recordings.filter { !$0.isStream }
+    private static let streams = recordings.filter(\.isStream)
+    private static let wire = "anthropic.messages"
 
     @Test func `a request that is read and written again is the same`() {
-        let requests = Self.recordings.filter { $0.request != nil }
-        report("request", over: requests) { Laws.requestRoundTrip(AnthropicCodec.self, $0) }
+        let exceptions = [
+            "anthropic--anthropic-messages--json--anthropic-completion-error--87a6f549":
+                "the request is wrong on purpose: a message is a string"
+        ]
+        Conformance.check(.request, Self.wire, over: Self.recordings, exceptions: exceptions) {
+            Laws.requestRoundTrip(AnthropicCodec.self, $0)
+        }
     }
 
     @Test func `a request that is wrong on purpose is refused by the path of its fault`() throws {
@@ -38,50 +29,39 @@ struct AnthropicCorpusTests {
     }
 
     @Test func `a whole answer that is read and written again is the same`() {
-        let answers = Self.recordings.filter { !$0.isStream && $0.status == 200 }
-        report("response", over: answers) { Laws.responseRoundTrip(AnthropicCodec.self, $0) }
+        Conformance.check(.answer, Self.wire, over: Self.whole) { Laws.responseRoundTrip(AnthropicCodec.self, $0) }
     }
 
     @Test func `a stream gives the same events however it is cut`() {
-        let streams = Self.recordings.filter { $0.isStream && $0.status == 200 }
-        report("splits", over: streams) { Laws.splits(AnthropicCodec.self, $0, seed: 7, times: 4) }
+        Conformance.check(.splits, Self.wire, over: Self.streams) { Laws.splits(AnthropicCodec.self, $0, seed: 7) }
     }
 
-    @Test func `every stream is an answer that crosses into its own dialect`() {
-        let streams = Self.recordings.filter { $0.isStream && $0.status == 200 }
-        report("stream", over: streams) { recording in
-            let (events, failure) = Laws.events(AnthropicCodec.self, [recording.response])
-            guard failure == nil, let answer = Laws.answer(events) else { return "\(String(describing: failure))" }
-            guard !answer.parts.isEmpty || answer.finish.reason != .stop else { return "says nothing" }
-            guard let usage = answer.finish.usage, usage.input > 0, usage.output > 0 else { return "no usage" }
-            return Laws.crossing(answer, AnthropicCodec.self)
+    @Test func `every stream is an answer`() {
+        Conformance.check(.stream, Self.wire, over: Self.streams) { recording in
+            Laws.withAnswer(AnthropicCodec.self, recording) { answer in
+                guard !answer.parts.isEmpty || answer.finish.reason != .stop else { return "says nothing" }
+                guard let usage = answer.finish.usage, usage.input > 0, usage.output > 0 else { return "no usage" }
+                return nil
+            }
         }
     }
 
-    @Test func `every whole answer crosses into its own dialect`() {
-        let answers = Self.recordings.filter { !$0.isStream && $0.status == 200 }
-        report("crossing", over: answers) { recording in
-            do {
-                let body = try JSONValue(parsing: recording.response.readableBytesView)
-                return Laws.crossing(try AnthropicCodec.decodeResponse(body), AnthropicCodec.self)
-            } catch {
-                return "\(error)"
-            }
+    @Test func `every answer crosses into its own dialect`() {
+        Conformance.check(.own, Self.wire, over: Self.recordings) { recording in
+            Laws.withAnswer(AnthropicCodec.self, recording) { Laws.crossing($0, AnthropicCodec.self) }
         }
     }
 
     /// The events of a stream, written and read again, are the same answer part by part.
     @Test func `a stream that is written again keeps every part`() {
-        let streams = Self.recordings.filter { $0.isStream && $0.status == 200 }
-        report("rewritten", over: streams) { recording in
-            let events = Laws.events(AnthropicCodec.self, [recording.response]).events
-            let written = AnthropicStreams.written(events)
-            if let fault = AnthropicStreams.grammarFault(written) { return fault }
-            let again = Laws.events(AnthropicCodec.self, [written])
-            guard let before = Laws.answer(events), let after = Laws.answer(again.events) else {
-                return "\(String(describing: again.failure))"
+        Conformance.check(.parts, Self.wire, over: Self.streams) { recording in
+            Laws.withAnswer(AnthropicCodec.self, recording) { before in
+                let written = AnthropicStreams.written(Laws.events(AnthropicCodec.self, [recording.response]).events)
+                if let fault = AnthropicStreams.grammarFault(written) { return fault }
+                let again = Laws.events(AnthropicCodec.self, [written])
+                guard let after = Laws.answer(again.events) else { return "\(String(describing: again.failure))" }
+                return before == after ? nil : "\(before) became \(after)"
             }
-            return before == after ? nil : "\(before) became \(after)"
         }
     }
 

@@ -5,14 +5,9 @@ import Testing
 @Suite(.enabled(if: Recording.corpus != nil, "the corpus ../shared/traffic is not there"))
 struct BedrockCorpusTests {
     private static let recordings = Recording.all("bedrock.converse")
+    private static let whole = recordings.filter { !$0.isStream }
     private static let streams = recordings.filter { $0.isStream && $0.status == 200 }
-
-    /// What of each recording fails, with its id.
-    private func failures(
-        _ recordings: [Recording], _ law: (Recording) -> String?
-    ) -> [String] {
-        recordings.compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
-    }
+    private static let wire = "bedrock.converse"
 
     @Test func theCorpusIsWhole() {
         #expect(Self.recordings.count == 76)
@@ -21,24 +16,23 @@ struct BedrockCorpusTests {
     }
 
     @Test func requestsRoundTrip() {
-        #expect(failures(Self.recordings) { Laws.requestRoundTrip(BedrockCodec.self, $0) } == [])
+        Conformance.check(.request, Self.wire, over: Self.recordings) { Laws.requestRoundTrip(BedrockCodec.self, $0) }
     }
 
     @Test func answersRoundTrip() {
-        #expect(failures(Self.recordings) { Laws.responseRoundTrip(BedrockCodec.self, $0) } == [])
+        Conformance.check(.answer, Self.wire, over: Self.whole) { Laws.responseRoundTrip(BedrockCodec.self, $0) }
     }
 
     @Test func streamsAreTheSameForAnyCut() {
-        #expect(failures(Self.streams) { Laws.splits(BedrockCodec.self, $0, seed: 7) } == [])
+        Conformance.check(.splits, Self.wire, over: Self.streams) {
+            Laws.splits(BedrockCodec.self, $0, seed: 7, times: 8)
+        }
     }
 
     @Test func streamsBecomeAnswers() {
-        let problems = failures(Self.streams) { recording in
-            let (events, failure) = Laws.events(BedrockCodec.self, [recording.response])
-            guard let answer = Laws.answer(events), failure == nil else { return "\(String(describing: failure))" }
-            return answer.parts.isEmpty ? "it is empty" : nil
+        Conformance.check(.stream, Self.wire, over: Self.streams) { recording in
+            Laws.withAnswer(BedrockCodec.self, recording) { $0.parts.isEmpty ? "it is empty" : nil }
         }
-        #expect(problems == [])
     }
 
     /// Where a request was asked both ways: the same kind of answer.
@@ -59,35 +53,26 @@ struct BedrockCorpusTests {
         #expect(pairs >= 3)
     }
 
-    @Test func answersSurviveBeingWrittenAgain() throws {
-        var problems: [String] = []
-        var count = 0
-        for recording in Self.recordings where recording.status == 200 {
-            let answer: CanonicalResponse?
-            if recording.isStream {
-                answer = Laws.answer(Laws.events(BedrockCodec.self, [recording.response]).events)
-            } else {
-                answer = try BedrockCodec.decodeResponse(JSONValue(parsing: recording.response.readableBytesView))
-            }
-            count += 1
-            guard let answer else { continue }
-            if let problem = Laws.crossing(answer, BedrockCodec.self) { problems.append("\(recording.id): \(problem)") }
+    @Test func answersSurviveBeingWrittenAgain() {
+        Conformance.check(.own, Self.wire, over: Self.recordings) { recording in
+            Laws.withAnswer(BedrockCodec.self, recording) { Laws.crossing($0, BedrockCodec.self) }
         }
-        #expect(problems == [])
-        #expect(count == 72)
     }
 
     /// The parts of a stream, native ones too, are the same after being written and read again.
-    @Test func streamsRoundTripPartByPart() throws {
-        for recording in Self.streams {
-            let answer = try #require(Laws.answer(Laws.events(BedrockCodec.self, [recording.response]).events))
-            let identity = AnswerIdentity(call: "c", model: "m", created: 0)
-            var encoder = BedrockCodec.streamEncoder(as: identity, options: StreamOptions())
-            var buffer = ByteBuffer()
-            for event in answer.events { encoder.encode(event, to: &buffer) }
-            let again = try #require(Laws.answer(Laws.events(BedrockCodec.self, [buffer]).events))
-            #expect(again.parts == answer.parts, "\(recording.id)")
-            #expect(again.finish.extensions[.bedrock, "metrics"] == answer.finish.extensions[.bedrock, "metrics"])
+    @Test func streamsRoundTripPartByPart() {
+        Conformance.check(.parts, Self.wire, over: Self.streams) { recording in
+            Laws.withAnswer(BedrockCodec.self, recording) { answer in
+                let identity = AnswerIdentity(call: "c", model: "m", created: 0)
+                var encoder = BedrockCodec.streamEncoder(as: identity, options: StreamOptions())
+                var buffer = ByteBuffer()
+                for event in answer.events { encoder.encode(event, to: &buffer) }
+                let (events, failure) = Laws.events(BedrockCodec.self, [buffer])
+                guard let again = Laws.answer(events) else { return "\(String(describing: failure))" }
+                let metrics = [answer, again].map { $0.finish.extensions[.bedrock, "metrics"] }
+                if metrics[0] != metrics[1] { return "other metrics" }
+                return again.parts == answer.parts ? nil : "\(answer.parts) became \(again.parts)"
+            }
         }
     }
 

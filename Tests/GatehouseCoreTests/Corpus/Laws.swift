@@ -2,62 +2,104 @@ import GatehouseCore
 import GatehouseTesting
 import NIOCore
 
-/// What every dialect must hold for every recording. Each gives `nil`, or in what it fails.
+/// What every dialect must hold for every recording.
 enum Laws {
     /// decode then encode a request in its own dialect is the same JSON value.
-    static func requestRoundTrip(_ codec: any DialectCodec.Type, _ recording: Recording) -> String? {
-        guard let body = recording.request else { return nil }
+    static func requestRoundTrip(_ codec: any DialectCodec.Type, _ recording: Recording) -> Verdict {
+        guard let body = recording.request else {
+            let isKept = !recording.fidelity.hasPrefix("response-only")
+            return .notUsable(isKept ? "the request has no JSON body" : "no request was kept")
+        }
         do {
             let request = try codec.decodeRequest(body)
             let target = TargetTraits(kind: recording.provider, model: request.model)
             let encoded = try codec.encodeRequest(request, for: target)
-            return body.difference(from: encoded.body)
+            return Verdict(body.difference(from: encoded.body))
         } catch {
-            return "\(error)"
+            return .fails("\(error)")
         }
     }
 
     /// decode then encode a whole answer in its own dialect is the same JSON value.
-    static func responseRoundTrip(_ codec: any DialectCodec.Type, _ recording: Recording) -> String? {
-        guard !recording.isStream, recording.status == 200 else { return nil }
-        do {
-            let body = try JSONValue(parsing: recording.response.readableBytesView)
-            let response = try codec.decodeResponse(body)
+    static func responseRoundTrip(_ codec: any DialectCodec.Type, _ recording: Recording) -> Verdict {
+        withAnswer(codec, recording) { response in
             let identity = AnswerIdentity(call: "none", model: "none", created: 0)
+            guard let body = try? JSONValue(parsing: recording.response.readableBytesView) else { return "no JSON" }
             return body.difference(from: codec.encodeResponse(response, as: identity))
-        } catch {
-            return "\(error)"
         }
     }
 
-    /// Any cut of a stream's bytes gives the same events.
-    static func splits(_ codec: any DialectCodec.Type, _ recording: Recording, seed: UInt64, times: Int = 8) -> String?
-    {
+    /// A stream comes to its end, and says something: with its usage, where the vendor always tells it.
+    static func streamIsAnswer(
+        _ codec: any DialectCodec.Type, _ recording: Recording, tellsUsage: Bool = true
+    ) -> Verdict {
+        withAnswer(codec, recording) { answer in
+            if tellsUsage, answer.finish.usage == nil { return "no usage" }
+            return answer.parts.isEmpty && answer.finish.reason == .stop ? "says nothing" : nil
+        }
+    }
+
+    /// Hands on the answer that was recorded. A recording that is none must be listed, and reading it must fail.
+    static func withAnswer(
+        _ codec: any DialectCodec.Type, _ recording: Recording, _ law: (CanonicalResponse) -> String?
+    ) -> Verdict {
+        guard recording.status == 200 else { return .notUsable("an error answer: status \(recording.status)") }
+        switch (answer(codec, recording), NoAnswers.reasons[recording.id]) {
+        case (.success(let answer), nil): return Verdict(law(answer))
+        case (.failure, let reason?): return .notUsable(reason)
+        case (.success, _?): return .fails("listed as no answer, and is one")
+        case (.failure(let failure), nil): return .fails("\(failure)")
+        }
+    }
+
+    private static func answer(
+        _ codec: any DialectCodec.Type, _ recording: Recording
+    ) -> Result<CanonicalResponse, Failure> {
+        guard !recording.isStream else {
+            let (events, failure) = events(codec, [recording.response])
+            if let failure { return .failure(failure) }
+            return answer(events).map { .success($0) } ?? .failure(Failure(.protocol, detail: "no answer"))
+        }
+        guard let body = try? JSONValue(parsing: recording.response.readableBytesView) else {
+            return .failure(Failure(.protocol, detail: "no JSON"))
+        }
+        do {
+            return .success(try codec.decodeResponse(body))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Any cut of a stream's bytes gives the same events, or the same failure.
+    static func splits(
+        _ codec: any DialectCodec.Type, _ recording: Recording, seed: UInt64, times: Int = 4
+    ) -> Verdict {
         let whole = events(codec, [recording.response])
         var generator = SeededGenerator(seed: seed)
         for round in 0..<times {
-            let pieces: [ByteBuffer]
-            if round == 0 {
-                pieces =
-                    recording.response.readableBytesView.prefix(20_000).map { ByteBuffer(bytes: [$0]) }
-                    + [
-                        recording.response.getSlice(
-                            at: recording.response.readerIndex + min(20_000, recording.response.readableBytes),
-                            length: max(0, recording.response.readableBytes - 20_000)) ?? ByteBuffer()
-                    ]
-            } else {
-                let cuts = generator.cuts(of: recording.response.readableBytes)
-                pieces = zip(cuts, cuts.dropFirst()).compactMap { start, end in
-                    recording.response.getSlice(at: recording.response.readerIndex + start, length: end - start)
-                }
-            }
+            let pieces = round == 0 ? singleBytes(recording.response) : pieces(recording.response, &generator)
             let split = events(codec, pieces)
-            if merged(split.events) != merged(whole.events) { return "round \(round) gives other events" }
+            if merged(split.events) != merged(whole.events) { return .fails("round \(round) gives other events") }
             if split.failure != whole.failure {
-                return "round \(round) fails otherwise: \(String(describing: split.failure))"
+                return .fails("round \(round) fails otherwise: \(String(describing: split.failure))")
             }
         }
-        return nil
+        return .holds
+    }
+
+    /// A buffer for each byte; only for the first of a long stream, and one for the rest.
+    private static func singleBytes(_ bytes: ByteBuffer) -> [ByteBuffer] {
+        var rest = bytes
+        var pieces: [ByteBuffer] = []
+        while pieces.count < 20_000, let byte = rest.readSlice(length: 1) { pieces.append(byte) }
+        return rest.readableBytes > 0 ? pieces + [rest] : pieces
+    }
+
+    private static func pieces(_ bytes: ByteBuffer, _ generator: inout SeededGenerator) -> [ByteBuffer] {
+        let cuts = generator.cuts(of: bytes.readableBytes)
+        return zip(cuts, cuts.dropFirst()).compactMap { start, end in
+            bytes.getSlice(at: bytes.readerIndex + start, length: end - start)
+        }
     }
 
     /// The events of a stream, and how it failed.
@@ -94,54 +136,6 @@ enum Laws {
             }
         }
         return merged
-    }
-
-    /// What must survive a translation: text, calls with arguments as JSON values, thinking, how it ended, the counts.
-    struct Essence: Equatable, CustomStringConvertible {
-        var text = ""
-        var refusal = ""
-        var thinking = ""
-        var calls: [String] = []
-        var reason = ""
-        var counts: [Int] = []
-
-        init(_ response: CanonicalResponse) {
-            for part in response.parts {
-                switch part.content {
-                case .text(let text): self.text += text
-                case .refusal(let text): refusal += text
-                case .thinking(let thinking): self.thinking += thinking.text
-                case .toolCall(let call):
-                    let arguments = (try? JSONValue(parsing: call.arguments.utf8))?.sorted.text ?? call.arguments
-                    calls.append("\(call.name)(\(arguments))")
-                default: break
-                }
-            }
-            // Some dialects have one word for both.
-            reason = (response.finish.reason == .refusal ? .contentFilter : response.finish.reason).rawValue
-            counts = [response.finish.usage?.input ?? -1, response.finish.usage?.output ?? -1]
-        }
-
-        var description: String { "\(text.prefix(80))|\(refusal)|\(thinking.prefix(80))|\(calls)|\(reason)|\(counts)" }
-    }
-
-    /// An answer written in another dialect and read again has the same essence, whole and streamed.
-    static func crossing(_ response: CanonicalResponse, _ other: any DialectCodec.Type) -> String? {
-        let identity = AnswerIdentity(call: "call1", model: "m", created: 5)
-        do {
-            let whole = try other.decodeResponse(other.encodeResponse(response, as: identity))
-            let (before, after) = (Essence(response), Essence(whole))
-            if before != after { return "whole: \(before) became \(after)" }
-        } catch {
-            return "whole: \(error)"
-        }
-        var encoder = other.streamEncoder(as: identity, options: StreamOptions())
-        var buffer = ByteBuffer()
-        for event in response.events { encoder.encode(event, to: &buffer) }
-        let (events, failure) = events(other, [buffer])
-        guard let streamed = answer(events), failure == nil else { return "stream: \(String(describing: failure))" }
-        let (before, after) = (Essence(response), Essence(streamed))
-        return before == after ? nil : "stream: \(before) became \(after)"
     }
 }
 

@@ -31,15 +31,27 @@ struct Recording: Sendable {
         return nil
     }()
 
+    /// How many exchanges there are of each kind of wire.
+    static var wires: [String: Int] {
+        var counts: [String: Int] = [:]
+        for entry in index { counts[entry["wire"]?.string ?? "", default: 0] += 1 }
+        // Transcripts of agents have none.
+        counts[""] = nil
+        return counts
+    }
+
     /// All exchanges of one kind of wire (`anthropic.messages`), in the index's order; none without the corpus.
     static func all(_ wire: String) -> [Recording] {
-        guard let corpus, let index = FileManager.default.contents(atPath: corpus + "/index.jsonl") else { return [] }
-        return index.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            guard let entry = try? JSONValue(parsing: line), entry["wire"]?.string == wire,
-                let file = entry["file"]?.string
-            else { return nil }
+        guard let corpus else { return [] }
+        return index.compactMap { entry in
+            guard entry["wire"]?.string == wire, let file = entry["file"]?.string else { return nil }
             return Recording(file: corpus + "/" + file, entry: entry)
         }
+    }
+
+    private static var index: [JSONValue] {
+        guard let corpus, let lines = FileManager.default.contents(atPath: corpus + "/index.jsonl") else { return [] }
+        return lines.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONValue(parsing: $0) }
     }
 
     private init?(file: String, entry: JSONValue) {

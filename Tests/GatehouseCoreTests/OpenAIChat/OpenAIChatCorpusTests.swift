@@ -7,36 +7,37 @@ struct OpenAIChatCorpusTests {
     static let chat = Recording.all("openai.chat")
     static let completions = Recording.all("openai.completions")
 
-    /// Recordings whose stream is a failure, and why.
-    static let failing: [String: Failure.Kind] = [
-        // An error event: the model called a function with wrong arguments.
+    /// Streams that are an error event, and its class.
+    private static let failing: [String: Failure.Kind] = [
         "groq--openai-chat--stream--test-tool-use-failed-error--49cf806c": .input,
-        // Error events: the limit on tokens was met.
         "openai--openai-chat--stream--genstream-stop--15e6f7ee": .input,
         "openrouter--openai-chat--stream--test-openrouter-error--9dd3c3fd": .input,
     ]
 
-    /// Recordings that are no answers of this wire.
-    static let foreign: Set<String> = [
-        // A report on usage from the administration API.
-        "openai--openai-completions--json--usage-completions--04ff547d"
-    ]
-
-    /// Requests that change on the way, and why: the recorder put words for the ids of calls that Mistral itself refuses.
-    static let redacted: Set<String> = [
-        "mistral--openai-chat--json--blocking-ministral-3b-normalized-sin--489f77c9",
-        "mistral--openai-chat--stream--ministral-3b-normalized-single-tool--ec032378",
-        "mistral--openai-chat--stream--sequential-complex-tool-calls--8920c273",
-    ]
+    /// Requests that change on the way, and why.
+    private static let redacted = Dictionary(
+        uniqueKeysWithValues: [
+            "mistral--openai-chat--json--blocking-ministral-3b-normalized-sin--489f77c9",
+            "mistral--openai-chat--stream--ministral-3b-normalized-single-tool--ec032378",
+            "mistral--openai-chat--stream--sequential-complex-tool-calls--8920c273",
+        ].map { ($0, "the recorder put words for the ids of calls that Mistral itself refuses") })
 
     private func codec(_ recording: Recording) -> any DialectCodec.Type {
         recording.wire == "openai.chat" ? OpenAIChatCodec.self : OpenAICompletionsCodec.self
     }
 
-    /// Runs a law over recordings and gives what fails.
+    /// Checks a law over both wires of the family.
+    private func check(
+        _ law: Law, exceptions: [String: String] = [:], _ select: (Recording) -> Bool = { _ in true },
+        _ verdict: (Recording) -> Verdict
+    ) {
+        Conformance.check(law, "openai.chat", over: Self.chat.filter(select), exceptions: exceptions, verdict)
+        Conformance.check(law, "openai.completions", over: Self.completions.filter(select), verdict)
+    }
+
+    /// What fails of every recording.
     private func failures(_ law: (Recording) -> String?) -> [String] {
-        (Self.chat + Self.completions).filter { !Self.foreign.contains($0.id) }
-            .compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
+        (Self.chat + Self.completions).compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
     }
 
     @Test func thereAreRecordings() {
@@ -44,34 +45,27 @@ struct OpenAIChatCorpusTests {
     }
 
     @Test func requestsComeBackAsTheyWere() {
-        let failures = failures { Self.redacted.contains($0.id) ? nil : Laws.requestRoundTrip(codec($0), $0) }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        check(.request, exceptions: Self.redacted) { Laws.requestRoundTrip(codec($0), $0) }
     }
 
     @Test func answersComeBackAsTheyWere() {
-        let failures = failures { Laws.responseRoundTrip(codec($0), $0) }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        check(.answer, { !$0.isStream }) { Laws.responseRoundTrip(codec($0), $0) }
     }
 
     @Test func streamsSayTheSameHoweverTheyAreCut() {
-        let failures = failures { recording in
-            guard recording.isStream, recording.status == 200 else { return nil }
-            return Laws.splits(codec(recording), recording, seed: 7, times: 3)
-        }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        check(.splits, \.isStream) { Laws.splits(codec($0), $0, seed: 7, times: 3) }
     }
 
-    @Test func everyStreamIsAnAnswerOrTheFailureItTells() {
-        let failures = failures { recording in
-            guard recording.isStream, recording.status == 200 else { return nil }
-            let (events, failure) = Laws.events(codec(recording), [recording.response])
-            if let expected = Self.failing[recording.id] {
-                return failure?.kind == expected ? nil : "gives \(String(describing: failure))"
-            }
-            if let failure { return "\(failure)" }
-            return Laws.answer(events) == nil ? "no answer" : nil
+    @Test func everyStreamIsAnAnswer() {
+        check(.stream, \.isStream) { Laws.streamIsAnswer(codec($0), $0, tellsUsage: false) }
+    }
+
+    @Test func streamsOfErrorsAreFailuresOfTheirClass() {
+        for recording in Self.chat {
+            guard let kind = Self.failing[recording.id] else { continue }
+            #expect(Laws.events(codec(recording), [recording.response]).failure?.kind == kind, "\(recording.id)")
         }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        #expect(Self.chat.filter { Self.failing[$0.id] != nil }.count == Self.failing.count)
     }
 
     @Test func everyStreamEndsOnceAndLast() {
@@ -86,25 +80,10 @@ struct OpenAIChatCorpusTests {
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
     }
 
-    @Test func whatAStreamToldIsTheSameInOurOwnWords() {
-        let failures = failures { recording in
-            guard recording.isStream, recording.status == 200, Self.failing[recording.id] == nil else { return nil }
-            let (events, _) = Laws.events(codec(recording), [recording.response])
-            guard let answer = Laws.answer(events) else { return "no answer" }
-            return Laws.crossing(answer, codec(recording))
+    @Test func whatAnAnswerSaidIsTheSameInOurOwnWords() {
+        check(.own) { recording in
+            Laws.withAnswer(codec(recording), recording) { Laws.crossing($0, codec(recording)) }
         }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
-    }
-
-    @Test func whatAWholeAnswerSaidIsTheSameInAStream() {
-        let failures = failures { recording in
-            guard !recording.isStream, recording.status == 200,
-                let body = try? JSONValue(parsing: recording.response.readableBytesView),
-                let answer = try? codec(recording).decodeResponse(body)
-            else { return nil }
-            return Laws.crossing(answer, codec(recording))
-        }
-        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
     }
 
     /// A request leaves nothing behind when it goes to a provider that refuses what it does not know.

@@ -9,45 +9,33 @@ import Testing
 struct ResponsesCorpusTests {
     static let recordings = Recording.all("openai.responses")
 
-    /// Recordings that are not what the protocol says, and why.
-    static let exceptions: [String: String] = [
-        "azure-openai--openai-responses--json--azure-deepseek-reasoning-1--bdf5cb96": "the answer is in chat's dialect"
-    ]
-
-    static var whole: [Recording] {
-        recordings.filter { !$0.isStream && $0.status == 200 && exceptions[$0.id] == nil }
-    }
-
-    static var streams: [Recording] { recordings.filter { $0.isStream && $0.status == 200 } }
-
-    private func failures(_ recordings: [Recording], _ law: (Recording) -> String?) -> [String] {
-        recordings.compactMap { recording in law(recording).map { "\(recording.id): \($0)" } }
-    }
+    private static let whole = recordings.filter { !$0.isStream }
+    private static let streams = recordings.filter(\.isStream)
+    private static let wire = "openai.responses"
 
     @Test func `a request decoded and encoded is the same`() {
-        let usable = Self.recordings.filter { $0.request != nil }
-        #expect(usable.count > 200)
-        #expect(failures(usable) { Laws.requestRoundTrip(ResponsesCodec.self, $0) } == [])
+        Conformance.check(.request, Self.wire, over: Self.recordings) { Laws.requestRoundTrip(ResponsesCodec.self, $0) }
     }
 
     @Test func `an answer decoded and encoded is the same`() {
-        #expect(Self.whole.count > 120)
-        #expect(failures(Self.whole) { Laws.responseRoundTrip(ResponsesCodec.self, $0) } == [])
+        Conformance.check(.answer, Self.wire, over: Self.whole) { Laws.responseRoundTrip(ResponsesCodec.self, $0) }
     }
 
     @Test func `an answer in another dialect is a protocol failure`() throws {
-        for id in Self.exceptions.keys {
-            let recording = try #require(Self.recordings.first { $0.id == id })
-            let body = try JSONValue(parsing: recording.response.readableBytesView)
-            #expect(throws: Failure(.protocol, detail: "answer without output")) {
-                try ResponsesCodec.decodeResponse(body)
-            }
+        let recording = try #require(Self.recordings.first { $0.id.contains("azure-deepseek-reasoning-1--bdf5cb96") })
+        let body = try JSONValue(parsing: recording.response.readableBytesView)
+        #expect(throws: Failure(.protocol, detail: "answer without output")) {
+            try ResponsesCodec.decodeResponse(body)
         }
     }
 
+    @Test func `an error at the end of a stream is a failure of its class`() throws {
+        let recording = try #require(Self.streams.first { $0.id.contains("openai-error-1") })
+        #expect(Laws.events(ResponsesCodec.self, [recording.response]).failure?.kind == .quota)
+    }
+
     @Test func `a stream cut anywhere gives the same events`() {
-        #expect(Self.streams.count > 100)
-        #expect(failures(Self.streams) { Laws.splits(ResponsesCodec.self, $0, seed: 11, times: 4) } == [])
+        Conformance.check(.splits, Self.wire, over: Self.streams) { Laws.splits(ResponsesCodec.self, $0, seed: 11) }
     }
 
     /// The response object of the first event that ends a stream.
@@ -64,40 +52,35 @@ struct ResponsesCorpusTests {
 
     @Test func `a stream says what its last event repeats as a whole`() {
         var compared = 0
-        let found = failures(Self.streams) { recording in
-            let (events, failure) = Laws.events(ResponsesCodec.self, [recording.response])
-            if recording.id.contains("openai-error-1") {
-                return failure?.kind == .quota ? nil : "\(String(describing: failure))"
-            }
-            guard failure == nil, let streamed = Laws.answer(events) else { return "\(String(describing: failure))" }
-            guard let response = last(recording), response["output"]?.array?.isEmpty == false else {
-                return streamed.parts.isEmpty ? "no parts" : nil
-            }
-            compared += 1
-            do {
-                let whole = try ResponsesCodec.decodeResponse(response)
-                let (left, right) = (Laws.Essence(whole), Laws.Essence(streamed))
-                return left == right ? nil : "\(left) is \(right) in the stream"
-            } catch {
-                return "\(error)"
+        Conformance.check(.stream, Self.wire, over: Self.streams) { recording in
+            Laws.withAnswer(ResponsesCodec.self, recording) { streamed in
+                guard let response = last(recording), response["output"]?.array?.isEmpty == false else {
+                    return streamed.parts.isEmpty ? "no parts" : nil
+                }
+                compared += 1
+                do {
+                    let whole = try ResponsesCodec.decodeResponse(response)
+                    let (left, right) = (Laws.Essence(whole), Laws.Essence(streamed))
+                    return left.difference(from: right)
+                } catch {
+                    return "\(error)"
+                }
             }
         }
-        #expect(found == [])
         #expect(compared > 80)
     }
 
     @Test func `every stream tells citations and native items as its last event does`() {
-        let found = failures(Self.streams) { recording in
-            let (events, _) = Laws.events(ResponsesCodec.self, [recording.response])
-            guard let streamed = Laws.answer(events), let response = last(recording),
-                response["output"]?.array?.isEmpty == false,
-                let whole = try? ResponsesCodec.decodeResponse(response)
-            else { return nil }
-            let left = Self.rest(whole.parts)
-            let right = Self.rest(streamed.parts)
-            return left == right ? nil : "\(left) is \(right) in the stream"
+        Conformance.check(.parts, Self.wire, over: Self.streams) { recording in
+            guard let response = last(recording), response["output"]?.array?.isEmpty == false else {
+                return .notUsable("its last event repeats no output")
+            }
+            return Laws.withAnswer(ResponsesCodec.self, recording) { streamed in
+                guard let whole = try? ResponsesCodec.decodeResponse(response) else { return "the last event is odd" }
+                let (left, right) = (Self.rest(whole.parts), Self.rest(streamed.parts))
+                return left == right ? nil : "\(left) is \(right) in the stream"
+            }
         }
-        #expect(found == [])
     }
 
     /// Citations and native items, without the order in which they came.
@@ -109,23 +92,14 @@ struct ResponsesCorpusTests {
     }
 
     @Test func `answers cross into this dialect and back`() {
-        var count = 0
-        let found = failures(Self.whole + Self.streams) { recording in
-            let response: CanonicalResponse?
-            if recording.isStream {
-                response = Laws.answer(Laws.events(ResponsesCodec.self, [recording.response]).events)
-            } else {
-                let body = try? JSONValue(parsing: recording.response.readableBytesView)
-                response = body.flatMap { try? ResponsesCodec.decodeResponse($0) }
+        Conformance.check(.own, Self.wire, over: Self.recordings) { recording in
+            Laws.withAnswer(ResponsesCodec.self, recording) { answer in
+                var answer = answer
+                // As an answer of another dialect would be: without the members that this one noted.
+                answer.extensions = Extensions()
+                return Laws.crossing(answer, ResponsesCodec.self)
             }
-            guard var response else { return nil }
-            count += 1
-            // As an answer of another dialect would be: without the members that this one noted.
-            response.extensions = Extensions()
-            return Laws.crossing(response, ResponsesCodec.self)
         }
-        #expect(found == [])
-        #expect(count > 230)
     }
 
     @Test func `a stream cut at any byte is truncated, never finished`() throws {
