@@ -205,7 +205,7 @@ class Chat(_OpenAI):
     def read(self, whole):
         assert len(whole.choices) == 1 and whole.choices[0].index == 0
         choice = whole.choices[0]
-        native = choice.message.model_dump(exclude_none=True)
+        native = choice.message.model_dump(exclude_none=True, warnings=False)
         return self.reply(native, choice.finish_reason, whole.usage)
 
     def read_stream(self, stream):
@@ -215,7 +215,9 @@ class Chat(_OpenAI):
             for choice in chunk.choices:
                 assert choice.index == 0 and not reasons, "something after the finish reason"
                 reasons += [choice.finish_reason] if choice.finish_reason else []
-                delta = choice.delta.model_dump(exclude_none=True)
+                delta = choice.delta.model_dump(exclude_none=True, warnings=False)
+                if isinstance(delta.get("content"), list):
+                    message.setdefault("content", []).extend(delta.pop("content"))
                 for key in ("content", "reasoning_content"):
                     if delta.get(key):
                         message[key] = message.get(key, "") + delta[key]
@@ -259,7 +261,12 @@ class Chat(_OpenAI):
             prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
             told = {"input": usage.prompt_tokens, "output": usage.completion_tokens, "total": usage.total_tokens,
                     "read": prompt and prompt.cached_tokens, "thoughts": completion and completion.reasoning_tokens}
-        return Reply(message.get("content") or "", message.get("reasoning_content", ""), calls, finish, told, message)
+        text, thoughts = message.get("content") or "", message.get("reasoning_content", "")
+        if isinstance(text, list):
+            # Mistral's own: thoughts among the content.
+            thoughts = "".join(part["text"] for piece in text for part in piece.get("thinking", []))
+            text = "".join(piece.get("text", "") for piece in text)
+        return Reply(text, thoughts, calls, finish, told, message)
 
 
 class Responses(_OpenAI):
@@ -269,9 +276,14 @@ class Responses(_OpenAI):
         items = []
         for turn in turns:
             items += self.items(turn)
-        request = {"model": model, "input": items, "store": False}
+        request = {"model": model, "input": items}
         request |= ask.named(system="instructions", max_tokens="max_output_tokens", temperature="temperature",
                              top_p="top_p")
+        # It has no words for these: whoever sends them all the same must be told.
+        more = ask.named(stop="stop", top_k="top_k", seed="seed", presence_penalty="presence_penalty",
+                         frequency_penalty="frequency_penalty")
+        if more:
+            request["extra_body"] = more
         if ask.tools:
             request["tools"] = [{"type": "function", "name": name, "description": about, "parameters": schema,
                                  "strict": False}
@@ -281,7 +293,7 @@ class Responses(_OpenAI):
             request["text"] = {"format": form}
         if ask.thinks:
             request["reasoning"] = {"effort": "low", "summary": "auto"}
-            request["include"] = ["reasoning.encrypted_content"]
+            request |= {"store": False, "include": ["reasoning.encrypted_content"]}
         return request
 
     def items(self, turn):
@@ -363,7 +375,8 @@ class Anthropic(Client):
         request = {"model": model, "max_tokens": 4000, "messages": [self.message(turn) for turn in turns]}
         request |= ask.named(max_tokens="max_tokens", system="system", stop="stop_sequences")
         # This client leaves the sampling of older models to its `extra_body`.
-        more = ask.named(temperature="temperature", top_p="top_p", top_k="top_k")
+        more = ask.named(temperature="temperature", top_p="top_p", top_k="top_k", seed="seed",
+                         presence_penalty="presence_penalty", frequency_penalty="frequency_penalty")
         if more:
             request["extra_body"] = more
         if ask.tools:

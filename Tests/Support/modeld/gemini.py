@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, matches, only, require, sse
 
@@ -31,6 +32,16 @@ def check_schema(schema, where):
         check_schema(value, f"{where}.{name}")
     if "items" in schema:
         check_schema(schema["items"], f"{where}.items")
+
+
+def camel(value):
+    """Members in Google's own client's spelling, which its APIs take as well."""
+    return {re.sub("_([a-z])", lambda match: match[1].upper(), key): one for key, one in value.items()}
+
+
+def standard(text):
+    """Base64 in the standard alphabet: Google's APIs take both, and its client writes the other."""
+    return text if text in (None, PLACEHOLDER) else text.replace("-", "+").replace("_", "/")
 
 
 class Gemini:
@@ -66,6 +77,7 @@ class Gemini:
         return seen
 
     def read_function(self, function, seen):
+        function = camel(function)
         only(function, "name description parameters parametersJsonSchema response responseJsonSchema".split(), "function")
         matches(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}", function.get("name"), "function_declarations.name")
         require(not ("parameters" in function and "parametersJsonSchema" in function), "two schemas of one function")
@@ -104,7 +116,7 @@ class Gemini:
         only(part, PART_FIELDS, where)
         kinds = [key for key in ("text", "inlineData", "functionCall", "functionResponse") if key in part]
         require(len(kinds) == 1, f"{where}: a part has one kind of data, not {kinds}")
-        signature = part.get("thoughtSignature")
+        signature = standard(part.get("thoughtSignature"))
         if signature and signature != PLACEHOLDER:
             require(server.signed(signature) is not None, f"{where}: Thought signature is not valid: {signature!r}")
         made = getattr(self, kinds[0])(part[kinds[0]], where)
@@ -117,8 +129,10 @@ class Gemini:
         return Part("text", text)
 
     def inlineData(self, value, where):
+        value = camel(value)
         only(value, ("mimeType", "data", "displayName"), f"{where}.inlineData")
-        return Part("image", data=base64.b64decode(value["data"], validate=True), type=value["mimeType"])
+        data = base64.b64decode(standard(value["data"]), validate=True)
+        return Part("image", data=data, type=value["mimeType"])
 
     def functionCall(self, value, where):
         only(value, ("id", "name", "args"), f"{where}.functionCall")
@@ -127,10 +141,11 @@ class Gemini:
         return Part("call", id=value.get("id", ""), name=value["name"], arguments=value.get("args", {}))
 
     def functionResponse(self, value, where):
+        value = camel(value)
         only(value, ("id", "name", "response", "parts", "willContinue", "scheduling"), f"{where}.functionResponse")
         response = value.get("response")
         require(isinstance(response, dict), f"{where}.functionResponse.response: must be an object")
-        images = [self.inlineData(part["inlineData"], where) for part in value.get("parts", [])]
+        images = [self.inlineData(camel(part)["inlineData"], where) for part in value.get("parts", [])]
         texts = [text if isinstance(text, str) else json.dumps(text) for text in response.values()]
         result = Part("result", "".join(texts), id=value.get("id", ""), name=value.get("name", ""), images=images)
         result.is_error = "error" in response
@@ -143,7 +158,7 @@ class Gemini:
                  "frequencyPenalty": "frequency_penalty"}
         seen.options = {name: config[key] for key, name in names.items() if key in config}
         require(len(seen.options.get("stop", [])) <= 5, "stopSequences: at most 5")
-        thinking = config.get("thinkingConfig") or {}
+        thinking = camel(config.get("thinkingConfig") or {})
         only(thinking, ("includeThoughts", "thinkingBudget", "thinkingLevel"), "thinkingConfig")
         both = "thinkingBudget" in thinking and "thinkingLevel" in thinking
         require(not both, "You can only set only one of thinking budget and thinking level")

@@ -34,6 +34,7 @@ class OpenAI:
     stream_kind = "text/event-stream; charset=utf-8"
     signs = False
     id_rule = r"[\x21-\x7e]{1,40}"
+    name_rule = NAME
     takes_tool_images = False
     stop_limit = 4
 
@@ -87,7 +88,7 @@ class OpenAI:
             for call in message.get("tool_calls") or []:
                 matches(self.id_rule, call.get("id"), f"{where}.tool_calls.id")
                 require(call.get("type", "function") == "function", f"{where}: calls are functions")
-                matches(NAME, call["function"]["name"], f"{where}.tool_calls.name")
+                matches(self.name_rule, call["function"]["name"], f"{where}.tool_calls.name")
                 waiting[call["id"]] = call["function"]["name"]
                 given = arguments(call["function"]["arguments"], where)
                 parts.append(Part("call", id=call["id"], name=call["function"]["name"], arguments=given))
@@ -126,7 +127,7 @@ class OpenAI:
         for tool in body.get("tools") or []:
             require(tool.get("type") == "function", "tools must be functions")
             function = tool["function"]
-            matches(NAME, function.get("name"), "tools.name")
+            matches(self.name_rule, function.get("name"), "tools.name")
             schema = function.get("parameters")
             require(schema is None or schema.get("type") == "object", "tools.parameters must be an object's schema")
             if function.get("strict") and schema:
@@ -236,7 +237,7 @@ class Compatible(OpenAI):
     """A server that imitates OpenAI, shows thoughts and takes them back."""
 
     takes_tool_images = True
-    id_rule = r".{1,}"
+    id_rule = name_rule = r".+"
 
     def check_fields(self, body):
         """Unknown fields are ignored by such servers."""

@@ -1,6 +1,7 @@
 """The server: connections, the requests that came, and who left before the end."""
 
 import asyncio
+import base64
 import itertools
 import json
 import socket
@@ -69,8 +70,8 @@ class Modeld:
         self.loop.close()
 
     def sign(self, thoughts):
-        """A fresh signature of these thoughts, with every character that such ones have."""
-        signature = f"EqQB+CkYIB/xgC{next(self._serial):04}KkD9w=="
+        """A fresh signature of these thoughts: base64 with every mark that it can have."""
+        signature = base64.b64encode(b"\xfb\xff\xbf" + next(self._serial).to_bytes(4)).decode()
         self._signatures[signature] = thoughts
         return signature
 
@@ -145,7 +146,7 @@ class Connection(asyncio.Protocol):
         wire = WIRES[request.upstream]
         try:
             wire.check_headers(request.headers)
-            seen = wire.read(request, self.server)
+            seen = self.read(wire, request)
             request.seen, request.number = seen, seen.number
             played = self.answer_of(seen, wire)
         except Refused as refused:
@@ -164,6 +165,12 @@ class Connection(asyncio.Protocol):
             return await asyncio.get_running_loop().create_future()
         body = json.dumps(wire.whole(played, seen, self.server), ensure_ascii=False).encode()
         self.send(200, "application/json", body)
+
+    def read(self, wire, request):
+        try:
+            return wire.read(request, self.server)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Refused(f"malformed: {error!r}") from error
 
     def answer_of(self, seen, wire):
         scenario = seen.scenario
