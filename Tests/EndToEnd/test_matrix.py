@@ -440,14 +440,17 @@ OPTIONS = {
 @scenario("sampling parameters")
 @streamed
 @pytest.mark.parametrize("option", OPTIONS)
-def test_sampling(cell, option, stream):
+def test_sampling(cell, option, stream, record_property):
     one = cell("chat")
     try:
         one.client.ask(one.model, "Hello", stream, **{option: OPTIONS[option]})
     except one.client.failures as error:
         failure = one.client.failure(error)
         assert (failure.status, failure.code) == (400, "upstream_rejected") and one.is_same
+        record_property("explained", f"{option} (refused by the vendor)")
         return
     arrived = one.seen.options.get(option)
     dropped = [name.replace("_", "").lower() for name in one.client.dropped]
     assert (arrived == OPTIONS[option]) != (option.replace("_", "") in dropped), (arrived, one.client.dropped)
+    if arrived is None:
+        record_property("explained", option)

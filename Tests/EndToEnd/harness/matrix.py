@@ -140,20 +140,39 @@ def excuse(scenario, client, upstream):
 class Report:
     """What became of each cell."""
 
+    RANK = ("pass", "explained", "fail")
+
     def __init__(self):
         self.cells = {}
 
-    def add(self, client, upstream, scenario, result, note=""):
+    def take(self, scenario, params, report):
+        """One test's end. Its own property `explained` says what was left out with a word."""
+        client, upstream = params["client_name"], params["upstream"]
+        told = [value for name, value in report.user_properties if name == "explained"]
+        found = excuse(scenario, client, upstream)
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.add(client, upstream, scenario, "fail", str(crash.message if crash else report.longrepr).split("\n")[0])
+        elif found:
+            self.add(client, upstream, scenario, "explained", found.reason)
+        elif told:
+            self.add(client, upstream, scenario, "explained", "Left out, and said so: " + ", ".join(told) + ".")
+        else:
+            self.add(client, upstream, scenario, "pass", "")
+
+    def add(self, client, upstream, scenario, result, note):
         """A cell counts as the worst of its tests: streamed and not, for example."""
-        rank = ["pass", "explained", "fail"]
-        known = self.cells.get((client, upstream, scenario), ("pass", ""))
-        if rank.index(result) >= rank.index(known[0]):
-            self.cells[client, upstream, scenario] = (result, note or known[1])
+        worst, notes = self.cells.setdefault((client, upstream, scenario), ["pass", []])
+        if self.RANK.index(result) > self.RANK.index(worst):
+            notes.clear()
+            self.cells[client, upstream, scenario][0] = worst = result
+        if result == worst and note and note not in notes:
+            notes.append(note)
 
     def write(self, folder):
         rows = [
-            {"client": client, "upstream": upstream, "scenario": scenario, "result": result, "note": note}
-            for (client, upstream, scenario), (result, note) in self.cells.items()
+            {"client": client, "upstream": upstream, "scenario": scenario, "result": result, "note": " ".join(notes)}
+            for (client, upstream, scenario), (result, notes) in self.cells.items()
         ]
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
