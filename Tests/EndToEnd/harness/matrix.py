@@ -52,7 +52,8 @@ class Excuse:
     """Why a cell cannot be had, and what is honest then.
 
     `dropped`: an answer, with exactly these names in `x-gatehouse-dropped-params`; the scenario `goes_on` where the rest of
-    it holds. `vendor`: the client's bytes went to a vendor of its own format, which refuses them. Neither: the client
+    it holds. `vendor`: the client's bytes went to a vendor of its own format, which refuses them.
+    `remembered`: the client's format has no place for a seal, which the gateway keeps instead. None of these: the client
     itself has no words for it, so there is nothing to be told.
     """
 
@@ -60,6 +61,7 @@ class Excuse:
     dropped: tuple = ()
     goes_on: bool = False
     vendor: bool = False
+    remembered: bool = False
 
 
 NO_STOP = "Responses has no stop sequences."
@@ -87,6 +89,15 @@ EXCUSES = {
     },
     ("thinking", "openai chat", "mistral"): Excuse(
         "Mistral's thoughts stand among the content, which this client passes on but has no types for."
+    ),
+    **{
+        ("thinking", "google-genai", upstream): Excuse(
+            "Gemini's format has no place for another vendor's seal: the gateway keeps it.", remembered=True
+        )
+        for upstream in ("responses", "anthropic", "bedrock")
+    },
+    ("thinking", "anthropic", "gemini"): Excuse(
+        "Messages have no place for a seal on a call: the gateway keeps it.", remembered=True
     ),
     ("thinking that the client lost", "openai chat", "mistral"): Excuse(
         "Mistral's thoughts stand among the content, which this client passes on but has no types for."
@@ -148,7 +159,7 @@ class Report:
     def take(self, scenario, params, report):
         """One test's end. Its own property `explained` says what was left out with a word."""
         client, upstream = params["client_name"], params["upstream"]
-        told = [value for name, value in report.user_properties if name == "explained"]
+        told = [f"{value} is left out, and said to be." for name, value in report.user_properties if name == "explained"]
         found = excuse(scenario, client, upstream)
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
@@ -156,7 +167,8 @@ class Report:
         elif found:
             self.add(client, upstream, scenario, "explained", found.reason)
         elif told:
-            self.add(client, upstream, scenario, "explained", "Left out, and said so: " + ", ".join(told) + ".")
+            for name in told:
+                self.add(client, upstream, scenario, "explained", name)
         else:
             self.add(client, upstream, scenario, "pass", "")
 

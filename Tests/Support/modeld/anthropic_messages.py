@@ -3,7 +3,7 @@
 import base64
 import json
 
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, matches, only, pieces, require, sse
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, matches, only, pieces, require, sse
 
 FIELDS = (
     "model messages max_tokens system stream temperature top_p top_k stop_sequences tools tool_choice thinking metadata "
@@ -19,7 +19,7 @@ BLOCK_FIELDS = {
 ALLOWED = {"user": ("text", "image", "tool_result"), "assistant": ("text", "tool_use", "thinking"), "system": ("text",)}
 
 
-class Anthropic:
+class Anthropic(Wire):
     stream_kind = "text/event-stream; charset=utf-8"
     signs = True
 
@@ -27,9 +27,6 @@ class Anthropic:
         if headers.get("x-api-key") != "sk-upstream":
             raise Refused("invalid x-api-key", 401)
         require(headers.get("anthropic-version") == "2023-06-01", "anthropic-version: header is required")
-
-    def model_of(self, request):
-        return str(request.body.get("model", ""))
 
     # Reading
 

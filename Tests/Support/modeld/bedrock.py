@@ -7,7 +7,7 @@ import struct
 import urllib.parse
 import zlib
 
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, matches, only, pieces, require
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, matches, only, pieces, require
 
 FIELDS = (
     "messages system inferenceConfig toolConfig guardrailConfig additionalModelRequestFields promptVariables "
@@ -32,7 +32,7 @@ def event(kind, payload, as_kind=bytes):
     return as_kind(message(payload, **{":event-type": kind, ":message-type": "event"}))
 
 
-class Bedrock:
+class Bedrock(Wire):
     stream_kind = "application/vnd.amazon.eventstream"
     signs = True
 
@@ -217,6 +217,17 @@ class Bedrock:
 
     def error(self, status, message):
         return {"message": message}
+
+    exceptions = {
+        400: "ValidationException",
+        401: "UnrecognizedClientException",
+        429: "ThrottlingException",
+        500: "InternalServerException",
+        503: "ServiceUnavailableException",
+    }
+
+    def error_headers(self, status):
+        return f"x-amzn-errortype: {self.exceptions[status]}\r\n"
 
     def broken(self):
         headers = {":exception-type": "internalServerException", ":message-type": "exception"}

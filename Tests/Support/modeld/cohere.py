@@ -3,7 +3,7 @@
 import json
 
 from .openai_chat import image
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, arguments, matches, only, pieces, require, sse
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, arguments, matches, only, pieces, require, sse
 
 FIELDS = (
     "model messages stream tools strict_tools tool_choice documents citation_options response_format safety_mode max_tokens "
@@ -17,16 +17,13 @@ MESSAGE_FIELDS = {
 }
 
 
-class Cohere:
+class Cohere(Wire):
     stream_kind = "text/event-stream"
     signs = False
 
     def check_headers(self, headers):
         if headers.get("authorization") != "Bearer sk-upstream":
             raise Refused("invalid api token", 401)
-
-    def model_of(self, request):
-        return str(request.body.get("model", ""))
 
     # Reading
 

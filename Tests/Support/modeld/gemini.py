@@ -4,7 +4,7 @@ import base64
 import json
 import re
 
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, matches, only, require, sse
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, matches, only, require, sse
 
 FIELDS = "contents systemInstruction tools toolConfig safetySettings generationConfig cachedContent labels".split()
 PART_FIELDS = (
@@ -44,7 +44,7 @@ def standard(text):
     return text if text in (None, PLACEHOLDER) else text.replace("-", "+").replace("_", "/")
 
 
-class Gemini:
+class Gemini(Wire):
     stream_kind = "text/event-stream"
     signs = True
 

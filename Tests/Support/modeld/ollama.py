@@ -3,20 +3,14 @@
 import base64
 import json
 
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, require
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, require
 
 LEVELS = (True, False, None, "low", "medium", "high")
 
 
-class Ollama:
+class Ollama(Wire):
     stream_kind = "application/x-ndjson"
     signs = False
-
-    def check_headers(self, headers):
-        """Whoever reaches it may ask."""
-
-    def model_of(self, request):
-        return str(request.body.get("model", ""))
 
     # Reading. Ollama refuses wrong types, and ignores fields that it does not know.
 

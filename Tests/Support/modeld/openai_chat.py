@@ -3,7 +3,7 @@
 import base64
 import re
 
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, arguments, matches, only, pieces, require, sse
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, arguments, matches, only, pieces, require, sse
 
 NAME = r"[a-zA-Z0-9_-]{1,64}"
 FIELDS = (
@@ -28,7 +28,7 @@ def image(url, where):
     return Part("image", data=base64.b64decode(match[2]), type=match[1])
 
 
-class OpenAI:
+class OpenAI(Wire):
     """api.openai.com: fields it does not know are refused."""
 
     stream_kind = "text/event-stream; charset=utf-8"
@@ -41,9 +41,6 @@ class OpenAI:
     def check_headers(self, headers):
         if headers.get("authorization") != "Bearer sk-upstream":
             raise Refused("Incorrect API key provided", 401)
-
-    def model_of(self, request):
-        return str(request.body.get("model", ""))
 
     # Reading
 

@@ -3,7 +3,7 @@
 import itertools
 
 from .openai_chat import NAME, image
-from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, arguments, matches, only, pieces, require, sse
+from .script import USAGE, Delta, Part, Refused, Seen, Tool, Turn, Wire, arguments, matches, only, pieces, require, sse
 
 FIELDS = (
     "model input instructions stream stream_options max_output_tokens max_tool_calls temperature top_p top_logprobs user "
@@ -18,16 +18,13 @@ ITEM_FIELDS = {
 }
 
 
-class Responses:
+class Responses(Wire):
     stream_kind = "text/event-stream; charset=utf-8"
     signs = True
 
     def check_headers(self, headers):
         if headers.get("authorization") != "Bearer sk-upstream":
             raise Refused("Incorrect API key provided", 401)
-
-    def model_of(self, request):
-        return str(request.body.get("model", ""))
 
     # Reading
 

@@ -179,6 +179,21 @@ def answer(seen, server, signs):
     return Answer(WORDS)
 
 
+class Wire:
+    """What the wires have in common."""
+
+    def check_headers(self, headers):
+        """Raises `Refused` for a wrong credential."""
+
+    def model_of(self, request):
+        """The model's name, also of a request that is wrong otherwise."""
+        return str(request.body.get("model", ""))
+
+    def error_headers(self, status):
+        """Lines that an error's head has besides."""
+        return ""
+
+
 class Delta(bytes):
     """A piece of a stream that holds a word."""
 

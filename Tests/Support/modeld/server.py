@@ -37,6 +37,7 @@ class Request:
     #: `None` when it was refused.
     seen: object = None
     refusal: str | None = None
+    answer: object = None
     number: str = ""
     #: The first bytes of the answer are out.
     answered: threading.Event = field(default_factory=threading.Event)
@@ -130,9 +131,9 @@ class Connection(asyncio.Protocol):
         self.request = Request(upstream, urllib.parse.unquote(path), headers, json.loads(body) if body else {})
         self.player = self.server.loop.create_task(self.serve(self.request))
 
-    def send(self, status, kind, body=None):
+    def send(self, status, kind, body=None, headers=""):
         """A head; with `body` the whole response, else the head of a stream."""
-        head = f"HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\n"
+        head = f"HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\n{headers}"
         if status in (429, 503):
             head += "retry-after: 7\r\n"
         frame = "transfer-encoding: chunked" if body is None else f"content-length: {len(body)}"
@@ -148,13 +149,13 @@ class Connection(asyncio.Protocol):
             wire.check_headers(request.headers)
             seen = self.read(wire, request)
             request.seen, request.number = seen, seen.number
-            played = self.answer_of(seen, wire)
+            request.answer = played = self.answer_of(seen, wire)
         except Refused as refused:
             request.refusal = str(refused)
             request.number = request.number or wire.model_of(request).rsplit("_", 1)[-1]
             self.server.note(request)
             error = json.dumps(wire.error(refused.status, str(refused))).encode()
-            return self.send(refused.status, "application/json", error)
+            return self.send(refused.status, "application/json", error, wire.error_headers(refused.status))
         self.server.note(request)
         if seen.stream:
             return await self.stream(wire, seen, played)
