@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end suite. It runs against the release binary, or the one that GATEHOUSE_BINARY names."""
 
+import os
 import pathlib
 import sys
 
@@ -9,14 +10,35 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.faults import Faultd  # noqa: E402
 from harness.gateway import BINARY, Gateway  # noqa: E402
+from harness.matrix import Report  # noqa: E402
 
 #: Recorded traffic, beside the repository; not part of it.
 TRAFFIC = pathlib.Path(__file__).resolve().parents[3] / "shared/traffic"
 
 
-def pytest_configure():
+#: The cells of the matrix that this session ran.
+REPORT = Report()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "scenario(name): the row of the matrix that a test belongs to")
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run scripts/run once, or set GATEHOUSE_BINARY", returncode=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    marker = item.get_closest_marker("scenario")
+    if marker and (report.when == "call" or report.failed):
+        REPORT.take(marker.args[0], item.callspec.params, report)
+    return report
+
+
+def pytest_sessionfinish():
+    """GATEHOUSE_CONFORMANCE names a folder for `matrix.json`; scripts/conformance reads it."""
+    if folder := os.environ.get("GATEHOUSE_CONFORMANCE"):
+        REPORT.write(folder)
 
 
 @pytest.fixture(scope="session")
