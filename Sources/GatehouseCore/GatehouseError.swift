@@ -38,6 +38,7 @@ extension GatehouseError {
         case unknownParameter = "unknown_parameter"
         case unsupportedParameter = "unsupported_parameter"
         case notFound = "not_found"
+        case previousResponseNotFound = "previous_response_not_found"
         case methodNotAllowed = "method_not_allowed"
         // Who is calling
         case invalidAPIKey = "invalid_api_key"
@@ -91,7 +92,7 @@ extension GatehouseError.Code {
             400
         case .invalidAPIKey: 401
         case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403
-        case .notFound, .modelNotFound, .upstreamModelUnknown, .agentModelUnknown: 404
+        case .notFound, .previousResponseNotFound, .modelNotFound, .upstreamModelUnknown, .agentModelUnknown: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .bodyTooLarge: 413

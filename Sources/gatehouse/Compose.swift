@@ -49,7 +49,7 @@ struct Composition {
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
-            observer: observer, group: group)
+            observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)), group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
@@ -82,6 +82,13 @@ struct Composition {
         }
         try await run([agents, server], signals: signals)
         try await group.shutdownGracefully()
+    }
+
+    private var conversationLimits: ConversationMemory.Limits {
+        let responses = configuration.responses
+        return ConversationMemory.Limits(
+            ttl: TimeAmount(responses.ttl), entry: responses.maxEntry, total: responses.maxSize,
+            perOwner: responses.maxPerKey)
     }
 
     /// What providers are verified against: the system's roots, and those of `SSL_CERT_FILE`.

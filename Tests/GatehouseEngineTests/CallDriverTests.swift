@@ -14,7 +14,7 @@ import Testing
         let downstream = RecordingDownstream()
         let observer = RecordingObserver()
         let keys: SingleKeyStore
-        let seals = SealMemory()
+        let memory = CallMemory()
 
         init(models: [String] = ["*"]) {
             bytes = ScriptedUpstream(.wire(.openAIChat), on: loop)
@@ -37,7 +37,7 @@ import Testing
                 CallRequest(
                     id: "r", operation: .chatCompletions, principal: keys.principal, snapshot: snapshot,
                     body: ByteBuffer(string: body), start: .now()),
-                on: loop, downstream: downstream, observer: observer, seals: seals)
+                on: loop, downstream: downstream, observer: observer, memory: memory)
             driver.start(now: 5)
             return driver
         }

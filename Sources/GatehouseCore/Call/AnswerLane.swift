@@ -34,6 +34,8 @@ struct AnswerLane: Sendable {
     /// Only where seals could be lost: between dialects.
     private var sealCollector: SealCollector?
     private var wholeSeals: [Seal] = []
+    private let keepsItems: Bool
+    private var wholeItems: [ByteBuffer] = []
     private var events: [CanonicalEvent] = []
     private var held = ByteBuffer()
     private var hasContent = false
@@ -47,6 +49,7 @@ struct AnswerLane: Sendable {
         names = plan.names
         isGeneration = plan.operation.surface == .generation
         translation = plan.translation
+        keepsItems = plan.keepsItems
         if case .wire(let wire) = plan.lane { self.wire = wire } else { wire = nil }
         guard isGeneration else { return }
         switch (wire, plan.stream) {
@@ -70,6 +73,9 @@ struct AnswerLane: Sendable {
 
     /// What the vendor sealed in this answer, once it is whole.
     var seals: [Seal] { sealCollector?.seals ?? wholeSeals }
+
+    /// The items of an answer of OpenAI's Responses that was written here, once it is whole.
+    var items: [ByteBuffer] { (encoder as? ResponsesStreamEncoder)?.items ?? wholeItems }
 
     /// Bytes of answers gathered from events so far.
     var gathered: Int { builder?.size ?? 0 }
@@ -141,7 +147,7 @@ struct AnswerLane: Sendable {
         note(event)
         builder?.add(event)
         if case .finished = event, let response = builder?.response {
-            output.pieces.add(dialect.codec.encodeResponse(response, as: identity).bytes)
+            output.pieces.add(write(response))
             output.isDone = true
         }
         return output
@@ -210,11 +216,16 @@ struct AnswerLane: Sendable {
             reason = response.finish.reason
             if wire == dialect { return .success(body) }
             wholeSeals = SealCollector.seals(of: response)
-            return .success(
-                dialect.codec.encodeResponse(names.restore(response), as: identity).bytes)
+            return .success(write(names.restore(response)))
         } catch {
             return .failure(error)
         }
+    }
+
+    private mutating func write(_ response: CanonicalResponse) -> ByteBuffer {
+        let document = dialect.codec.encodeResponse(response, as: identity)
+        if keepsItems { wholeItems = document["output"]?.array?.map(\.bytes) ?? [] }
+        return document.bytes
     }
 
     /// Embeddings, counts, pictures: translated, or passed through with their usage read.
@@ -260,7 +271,9 @@ struct AnswerLane: Sendable {
         if encoder != nil {
             encoder?.fail(error, requestID: requestID, to: &buffer)
         } else {
-            var encoder = dialect.codec.streamEncoder(as: identity, options: StreamOptions())
+            var encoder =
+                relay?.failureEncoder(as: identity)
+                ?? dialect.codec.streamEncoder(as: identity, options: StreamOptions())
             encoder.fail(error, requestID: requestID, to: &buffer)
         }
         return buffer

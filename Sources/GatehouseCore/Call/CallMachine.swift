@@ -21,6 +21,8 @@ package struct CallMachine: Sendable {
         package var names: NameMap
         /// How the answer is translated, where it is not a generation.
         package var translation: AnswerTranslation?
+        /// Whether the items of the answer are asked for when it is whole.
+        package var keepsItems = false
 
         package init(
             operation: Operation, stream: Bool, options: StreamOptions = StreamOptions(), lane: UpstreamLane,
@@ -100,6 +102,8 @@ package struct CallMachine: Sendable {
     package var isOver: Bool { outcome != nil }
     /// What the vendor sealed in this answer, once it is whole.
     package var seals: [Seal] { lane.seals }
+    /// The items of an answer of OpenAI's Responses that was written here, once it is whole, where the plan wants them.
+    package var items: [ByteBuffer] { plan.keepsItems ? lane.items : [] }
 
     /// What became of a call.
     package struct Report {
@@ -107,12 +111,13 @@ package struct CallMachine: Sendable {
         package var usage: Usage?
         package var cost: Cost?
         package var seals: [Seal]
+        package var items: [ByteBuffer]
     }
 
     /// What became of the call, for its record. `mutating` although nothing changes: a machine that is asked in place
     /// need not be copied, and it is large.
     package mutating func report() -> Report {
-        Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost, seals: seals)
+        Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost, seals: seals, items: items)
     }
 
     /// The error as the caller's dialect ends a stream with it.

@@ -19,6 +19,9 @@ struct StreamRelay: Sendable {
 
     var isDone: Bool { decoder.isDone }
 
+    /// Writes the error that ends the stream.
+    func failureEncoder(as identity: AnswerIdentity) -> (any StreamEncoder)? { decoder.failureEncoder(as: identity) }
+
     /// Takes bytes as they come.
     mutating func receive(_ bytes: ByteBuffer) -> AnswerOutput {
         var output = AnswerOutput()

@@ -54,6 +54,14 @@ package protocol StreamDecoder: Sendable {
 
     /// The terminator came: `finished` was given and nothing more is wanted.
     var isDone: Bool { get }
+
+    /// Writes the error that ends a stream whose events went on to a caller as they were read here; `nil` when the
+    /// dialect's errors do not depend on what was before.
+    func failureEncoder(as identity: AnswerIdentity) -> (any StreamEncoder)?
+}
+
+extension StreamDecoder {
+    package func failureEncoder(as identity: AnswerIdentity) -> (any StreamEncoder)? { nil }
 }
 
 /// Writes a stream of one dialect.

@@ -11,6 +11,8 @@ package struct RequestHead: Sendable, Equatable {
     /// `max_completion_tokens`, else `max_tokens`.
     package var maxTokens: Int?
     package var hasTools: Bool
+    /// Responses: the id of the answer that this one goes on from.
+    package var previousResponse: String?
 
     /// The quoted value of `model`; `nil` where the path names the model.
     var modelRange: Range<Int>?
@@ -130,6 +132,7 @@ private struct Scan {
     private var maxTokens: Int?
     private var maxCompletionTokens: Int?
     private var hasTools = false
+    private var previousResponse: String?
     private var hasInput = false
 
     private struct Input {
@@ -184,8 +187,8 @@ private struct Scan {
     private func head(_ model: String, _ range: Range<Int>?, stream: Bool) -> RequestHead {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
-            hasTools: hasTools, modelRange: range, streamRange: streamRange, streamOptions: options,
-            streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
+            hasTools: hasTools, previousResponse: previousResponse, modelRange: range, streamRange: streamRange,
+            streamOptions: options, streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
 
     private mutating func read<Result>(
@@ -215,6 +218,8 @@ private struct Scan {
             maxCompletionTokens = try count(value, bytes, "max_completion_tokens", 1...Self.largestTokenCount)
         } else if operation == .responses, value.kind != .null, Self.standsForInput(key, bytes) {
             hasInput = true
+            // Of another type it is the target's to refuse.
+            if named("previous_response_id") { previousResponse = string(value, bytes) }
         } else if hasStreamOptions, named("n") {
             _ = try count(value, bytes, "n", 1...128)
         } else if named("tools") || named("functions") {
@@ -254,15 +259,18 @@ private struct Scan {
 
     private func modelName(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) throws(Problem) -> String
     {
-        var index = value.range.lowerBound
-        guard value.kind == .string, let range = try? JSONScanner.skipString(bytes, &index) else {
-            throw invalid("model", "must be a string")
-        }
-        let name = JSONScanner.string(bytes, range)
+        guard let name = string(value, bytes) else { throw invalid("model", "must be a string") }
         guard !name.isEmpty, name.utf8.count <= 256,
             name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
         else { throw invalid("model", "must have 1 to 256 bytes and neither blanks nor control characters") }
         return name
+    }
+
+    /// `nil` for a value of another type.
+    private func string(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) -> String? {
+        var index = value.range.lowerBound
+        guard value.kind == .string, let range = try? JSONScanner.skipString(bytes, &index) else { return nil }
+        return JSONScanner.string(bytes, range)
     }
 
     private func bool(

@@ -46,6 +46,9 @@ package final class CallRequest {
     package var betas: [String] = []
     /// Of the body, where it is not JSON.
     package var contentType: String?
+    /// What the answer's id is made of, where that must not be the call's own: a caller may show the same request id
+    /// again and again.
+    package var answerID: String?
     /// When its head came.
     package let start: NIODeadline
 

@@ -7,26 +7,29 @@ package final class CallDriver: UpstreamReply {
     private let request: CallRequest
     private let eventLoop: any EventLoop
     private let observer: any CallObserver
-    private let seals: SealMemory
+    private let memory: CallMemory
     private var downstream: (any CallDownstream)?
     private var machine: CallMachine?
     private var attempt: (any UpstreamAttempt)?
     private var record: CallRecord
+    /// What was said up to the answer, where the conversation is kept.
+    private var said: ByteBuffer?
+    private var isSettled = false
     /// The downstream takes bytes. Kept because it may say so before the attempt is there.
     private var isWritable = true
 
     /// - Parameters:
     ///   - observer: Told once, when the call is settled.
-    ///   - seals: Where the seals of translated answers are kept for the next turn.
+    ///   - memory: Where translated answers leave what the next turn needs.
     package init(
         _ request: CallRequest, on eventLoop: any EventLoop, downstream: any CallDownstream,
-        observer: any CallObserver, seals: SealMemory
+        observer: any CallObserver, memory: CallMemory
     ) {
         self.request = request
         self.eventLoop = eventLoop
         self.downstream = downstream
         self.observer = observer
-        self.seals = seals
+        self.memory = memory
         record = CallRecord(id: request.id, operation: request.operation, key: request.principal.name)
         record.bytesIn = request.body.readableBytes
     }
@@ -34,15 +37,18 @@ package final class CallDriver: UpstreamReply {
     /// Seconds since 1970 on the wall clock, for `created`.
     package func start(now: Int) {
         do throws(GatehouseError) {
-            try dispatch(now: now)
+            let (head, route) = try admit()
+            guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
+                return try dispatch(head, route, now: now)
+            }
+            let found = memory.conversations.conversation(id, owner: request.principal.name, on: eventLoop)
+            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, route, now: now) }
         } catch {
-            record.outcome = .failed(error.code, nil)
-            respond(error)
-            settle()
+            refuse(error)
         }
     }
 
-    private func dispatch(now: Int) throws(GatehouseError) {
+    private func admit() throws(GatehouseError) -> (CallHead, Route) {
         let head = try CallHead(request)
         record.model = head.model
         record.isStream = head.stream
@@ -53,12 +59,49 @@ package final class CallDriver: UpstreamReply {
         record.provider = route.entry.name
         record.upstreamModel = route.model
         record.isAgent = route.entry.kind == .agent
-        let prepared = try CallPreparation(request, head, route, seals: seals, now: now)
+        return (head, route)
+    }
+
+    /// Goes on once it is known what was said before, unless the call is over by then.
+    private func goOn(
+        from found: Result<ByteBuffer?, any Error>, _ head: CallHead, _ route: Route, now: Int
+    ) {
+        guard !isSettled else { return }
+        do throws(GatehouseError) {
+            try dispatch(head, route, previous: try Self.items(found), now: now)
+        } catch {
+            refuse(error)
+        }
+    }
+
+    /// - Throws: `internal_error` when the store cannot say, or not in JSON.
+    private static func items(_ found: Result<ByteBuffer?, any Error>) throws(GatehouseError) -> [JSONValue]? {
+        do {
+            guard let bytes = try found.get() else { return nil }
+            // Each turn was read within the limits; together they may have more values.
+            return try JSONValue(parsing: bytes.readableBytesView, limits: JSONLimits(values: .max)).array
+        } catch {
+            throw GatehouseError(.internalError, "The conversation could not be read. Try again.")
+        }
+    }
+
+    private func dispatch(
+        _ head: CallHead, _ route: Route, previous: [JSONValue]? = nil, now: Int
+    ) throws(GatehouseError) {
+        let prepared = try CallPreparation(request, head, route, memory: memory, previous: previous, now: now)
         record.dropped = prepared.dropped
+        said = prepared.said
         machine = CallMachine(prepared.plan)
         record.attempts = 1
         attempt = route.entry.upstream.start(prepared.request, on: eventLoop, reply: self)
         if !isWritable { attempt?.setReading(false) }
+    }
+
+    /// Ends a call that nothing was sent for.
+    private func refuse(_ error: GatehouseError) {
+        record.outcome = .failed(error.code, nil)
+        respond(error)
+        settle()
     }
 
     // MARK: From the downstream
@@ -73,11 +116,18 @@ package final class CallDriver: UpstreamReply {
     /// The caller has gone.
     package func clientGone() {
         downstream = nil
+        guard machine != nil else {
+            guard !isSettled else { return }
+            record.status = 499
+            record.outcome = .clientGone
+            return settle()
+        }
         perform(machine?.clientGone())
     }
 
     /// This gateway ends the call.
     package func abort(_ error: GatehouseError) {
+        guard machine != nil else { return isSettled ? () : refuse(error) }
         perform(machine?.abort(error))
     }
 
@@ -116,13 +166,23 @@ package final class CallDriver: UpstreamReply {
     private func perform(_ action: CallMachine.Action?) {
         guard let action else { return }
         switch action {
-        case .wait: return
+        case .wait: break
         case .begin(let pieces):
             begin()
             write(pieces)
             downstream?.flush()
-            return
-        case .relay(let pieces): return write(pieces)
+        case .relay(let pieces): write(pieces)
+        case .respond, .finish, .fail, .breakOff, .stop:
+            conclude()
+            end(action)
+            settle()
+        }
+    }
+
+    /// Says the last word to the caller.
+    private func end(_ action: CallMachine.Action) {
+        switch action {
+        case .wait, .begin, .relay: break
         case .respond(let body):
             record.status = 200
             markFirstByte()
@@ -140,7 +200,21 @@ package final class CallDriver: UpstreamReply {
         case .stop:
             if record.status == 0 { record.status = 499 }
         }
-        settle()
+    }
+
+    /// Takes the machine's report. What the next turn needs is kept before the caller knows the end of this one: it may
+    /// go on at once, on another connection.
+    private func conclude() {
+        guard let report = machine?.report() else { return }
+        record.outcome = report.outcome
+        record.usage = report.usage
+        record.cost = report.cost
+        guard case .completed = report.outcome else { return }
+        memory.seals.keep(report.seals, owner: request.principal.name)
+        guard let said, let identity = machine?.plan.identity else { return }
+        memory.conversations.keep(
+            ResponsesHistory.whole(said, with: report.items), id: ResponsesHistory.id(of: identity),
+            owner: request.principal.name)
     }
 
     private func begin() {
@@ -190,13 +264,8 @@ package final class CallDriver: UpstreamReply {
             self.attempt = nil
             if case .completed = machine?.outcome { attempt.finish() } else { attempt.cancel() }
         }
-        if let report = machine?.report() {
-            record.outcome = report.outcome
-            record.usage = report.usage
-            record.cost = report.cost
-            if case .completed = report.outcome { seals.keep(report.seals, owner: request.principal.name) }
-        }
         record.duration = NIODeadline.now() - request.start
+        isSettled = true
         downstream = nil
         observer.settled(record)
     }

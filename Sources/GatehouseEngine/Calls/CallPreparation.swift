@@ -10,13 +10,17 @@ struct CallPreparation {
     private(set) var plan: CallMachine.Plan
     /// Fields of the caller that the target does not see.
     private(set) var dropped: [String] = []
+    /// What was said up to the answer, where this gateway keeps the conversation.
+    private(set) var said: ByteBuffer?
 
     /// - Parameters:
-    ///   - seals: What earlier answers were sealed with.
+    ///   - memory: What earlier calls left behind.
+    ///   - previous: The conversation that the request goes on from, where this gateway kept it.
     ///   - now: Seconds since 1970, for the answer's time.
     /// - Throws: `GatehouseError` that names the field at fault, or one that the target cannot express.
     init(
-        _ call: CallRequest, _ head: CallHead, _ route: Route, seals: SealMemory, now: Int
+        _ call: CallRequest, _ head: CallHead, _ route: Route, memory: CallMemory, previous: [JSONValue]? = nil,
+        now: Int
     ) throws(GatehouseError) {
         let operation = call.operation
         guard let lane = route.entry.upstream.lane(for: operation) else {
@@ -29,7 +33,7 @@ struct CallPreparation {
         plan = CallMachine.Plan(
             operation: operation, stream: head.stream, options: options, lane: lane, upstreamKind: route.entry.kind,
             terminator: route.entry.streams.terminator,
-            identity: AnswerIdentity(call: Self.plainID(call.id), model: head.model, created: now))
+            identity: AnswerIdentity(call: Self.plainID(call.answerID ?? call.id), model: head.model, created: now))
         // Set below; the body as it came stands for it until then.
         request = UpstreamRequest(
             id: call.id, surface: operation.surface, lane: lane, model: route.model, stream: head.stream,
@@ -37,37 +41,39 @@ struct CallPreparation {
         switch lane {
         // Gemini's two methods of embedding have two paths: the one for several inputs serves both. And a history that
         // holds another vendor's seals must lose them.
-        case .wire(operation.dialect) where operation != .embedContent && !ForeignSeals.mayBe(in: call):
+        case .wire(operation.dialect)
+        where operation != .embedContent && previous == nil && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
                 call.body, head.splice(model: route.model, asking: route.entry.streams.takesOptions ? .always : .never))
             request.contentType = call.contentType
             request.headers = call.betas.isEmpty ? [] : [.init("anthropic-beta", call.betas.joined(separator: ","))]
-        case .wire(let wire): try translate(call, head, route, into: wire, seals)
+        case .wire(let wire):
+            if operation.surface == .generation {
+                var canonical = try canonical(call, head, route, memory, previous)
+                canonical.restoreSeals { memory.seals.seal(call: $0, owner: call.principal.name) }
+                // Told to a caller that did not ask only where its dialect always does; counted in any case.
+                canonical.wantsUsage = true
+                take(try wire.codec.encodeRequest(canonical, for: Self.traits(call, route)))
+            } else {
+                let (encoded, answer) = try RequestTranslation.encode(
+                    try Self.document(call.body), operation, wire: wire, for: Self.traits(call, route))
+                plan.translation = answer
+                take(encoded)
+            }
         case .events:
-            let canonical = try canonical(call, head, route)
+            let canonical = try canonical(call, head, route, memory, previous)
             try route.entry.validate(canonical)
             request.payload = .canonical(canonical)
         }
     }
 
-    private mutating func translate(
-        _ call: CallRequest, _ head: CallHead, _ route: Route, into wire: Dialect, _ seals: SealMemory
-    ) throws(GatehouseError) {
+    private static func traits(_ call: CallRequest, _ route: Route) -> TargetTraits {
         var traits = TargetTraits(kind: route.entry.providerKind, model: route.model)
         traits.betas = call.betas
-        let encoded: EncodedRequest
-        if call.operation.surface == .generation {
-            var canonical = try canonical(call, head, route)
-            canonical.restoreSeals { seals.seal(call: $0, owner: call.principal.name) }
-            // Told to a caller that did not ask only where its dialect always does; counted in any case.
-            canonical.wantsUsage = true
-            encoded = try wire.codec.encodeRequest(canonical, for: traits)
-        } else {
-            let (body, answer) = try RequestTranslation.encode(
-                try Self.document(call.body), call.operation, wire: wire, for: traits)
-            encoded = body
-            plan.translation = answer
-        }
+        return traits
+    }
+
+    private mutating func take(_ encoded: EncodedRequest) {
         request.payload = .bytes(encoded.body.bytes, JSONSplice())
         request.headers = encoded.headers
         plan.names = encoded.names
@@ -75,14 +81,40 @@ struct CallPreparation {
     }
 
     private mutating func canonical(
-        _ call: CallRequest, _ head: CallHead, _ route: Route
+        _ call: CallRequest, _ head: CallHead, _ route: Route, _ memory: CallMemory, _ previous: [JSONValue]?
     ) throws(GatehouseError) -> CanonicalRequest {
-        let document = try Self.document(call.body)
-        if call.operation == .responses { plan.identity.echo = ResponsesEcho.members(of: document) }
+        var document = try Self.document(call.body)
+        let isResponses = call.operation == .responses
+        if isResponses {
+            plan.identity.echo = ResponsesEcho.members(of: document)
+            if let previous { document = try ResponsesHistory.join(previous, into: document) }
+        }
         var request = try call.operation.dialect.codec.decodeRequest(document)
         request.model = route.model
         request.stream = head.stream
+        if isResponses, plan.lane != .wire(.openAIResponses) {
+            try keep(&request, document, atMost: memory.conversations.maximumSize)
+        }
         return request
+    }
+
+    /// The target keeps no conversations: this gateway does, unless the caller does not want it or it is too large.
+    private mutating func keep(
+        _ request: inout CanonicalRequest, _ document: JSONValue, atMost limit: Int
+    ) throws(GatehouseError) {
+        guard request.previousResponse == nil else {
+            throw GatehouseError(
+                .previousResponseNotFound, "There is no such response here, or no more. Send the whole conversation.",
+                param: "previous_response_id")
+        }
+        if request.store != false, limit > 0 {
+            let said = try ResponsesHistory.said(in: document)
+            if said.readableBytes < limit { self.said = said }
+        }
+        request.store = nil
+        plan.keepsItems = said != nil
+        plan.identity.echo.removeAll { $0.key == "store" }
+        plan.identity.echo.append(.init("store", .bool(said != nil)))
     }
 
     private static func document(_ body: ByteBuffer) throws(GatehouseError) -> JSONValue {
@@ -145,6 +177,11 @@ enum CallHead {
         case .json(let head): head.stream
         case .form(_, let form): form.value("stream") == "true"
         }
+    }
+
+    /// The id of the answer that the request goes on from.
+    var previousResponse: String? {
+        if case .json(let head) = self { head.previousResponse } else { nil }
     }
 
     var wantsUsage: Bool {

@@ -20,7 +20,7 @@ package struct ConfigurationDocument {
         .map([
             ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
             ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
-            ("logging", logging), ("telemetry", telemetry),
+            ("responses", responses), ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
         ])
@@ -66,6 +66,13 @@ package struct ConfigurationDocument {
 
     private var cache: ConfigurationNode {
         .map([("enabled", .flag(tree.cache.enabled)), ("ttl", .duration(tree.cache.ttl))])
+    }
+
+    private var responses: ConfigurationNode {
+        .map([
+            ("ttl", .duration(tree.responses.ttl)), ("maxEntry", .size(tree.responses.maxEntry)),
+            ("maxSize", .size(tree.responses.maxSize)), ("maxPerKey", .number(tree.responses.maxPerKey)),
+        ])
     }
 
     private var logging: ConfigurationNode {

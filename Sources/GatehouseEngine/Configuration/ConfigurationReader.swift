@@ -59,7 +59,7 @@ struct ConfigurationReader {
         section.read("drain", .duration(atLeast: .zero), into: &server.drain)
     }
 
-    // MARK: storage, shared, files, cache, logging, telemetry
+    // MARK: storage, shared, files, cache, responses, logging, telemetry
 
     private func readOperations(_ root: ConfigurationSection, into tree: inout GatehouseConfiguration) {
         root.section("storage") { section in
@@ -78,6 +78,12 @@ struct ConfigurationReader {
         root.section("cache") { section in
             section.read("enabled", .flag, into: &tree.cache.enabled)
             section.read("ttl", .duration(), into: &tree.cache.ttl)
+        }
+        root.section("responses") { section in
+            section.read("ttl", .duration(), into: &tree.responses.ttl)
+            section.read("maxEntry", .size(0...(1 << 30)), into: &tree.responses.maxEntry)
+            section.read("maxSize", .size(0...Self.maximumSize), into: &tree.responses.maxSize)
+            section.read("maxPerKey", .integer(1...1_000_000), into: &tree.responses.maxPerKey)
         }
         root.section("logging") { section in
             section.read("level", .word, into: &tree.logging.level)

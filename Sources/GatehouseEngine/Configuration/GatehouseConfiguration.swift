@@ -8,6 +8,7 @@ package struct GatehouseConfiguration: Sendable, Equatable {
     package var shared = SharedConfiguration()
     package var files = FilesConfiguration()
     package var cache = CacheConfiguration()
+    package var responses = ResponsesConfiguration()
     package var logging = LoggingConfiguration()
     package var telemetry = TelemetryConfiguration()
     package var providers: [ProviderConfiguration] = []

@@ -41,6 +41,19 @@ package struct CacheConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Conversations kept for OpenAI's `previous_response_id`. Keys below `responses`.
+package struct ResponsesConfiguration: Sendable, Equatable {
+    package var ttl: Duration = .seconds(3600)
+    /// Bytes of one conversation.
+    package var maxEntry = 8 << 20
+    /// Bytes of all.
+    package var maxSize = 64 << 20
+    /// Conversations of one key.
+    package var maxPerKey = 1000
+
+    package init() {}
+}
+
 /// Logs and access records. Keys below `logging`.
 package struct LoggingConfiguration: Sendable, Equatable {
     package var level: Logger.Level = .info

@@ -3,7 +3,7 @@ import GatehouseCore
 /// The models that clients are told of: those of the configuration, and those that providers list themselves.
 ///
 /// A provider is asked when somebody wants the list, and again when its answer is older than `lifetime`. One that cannot be
-/// asked adds nothing, and is left alone for a while.
+/// asked is left alone for a while; what it said last stands until it says something else.
 package actor ModelCatalog {
     private struct Answer {
         var names: [String]
@@ -17,7 +17,11 @@ package actor ModelCatalog {
 
     private var answers: [ObjectIdentifier: Answer] = [:]
 
-    package init() {}
+    private let now: @Sendable () -> ContinuousClock.Instant
+
+    package init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+        self.now = now
+    }
 
     /// All names of a snapshot: aliases, configured models, listed ones, each once and in that order.
     package func names(_ snapshot: RoutingSnapshot) async -> [String] {
@@ -28,18 +32,19 @@ package actor ModelCatalog {
 
     private func listed(_ snapshot: RoutingSnapshot) async -> [String] {
         let entries = snapshot.upstreams.filter { $0.source != nil }.sorted { $0.name < $1.name }
-        let now = ContinuousClock.now
-        answers = answers.filter { id, answer in
-            answer.until > now && entries.contains { $0.source.map(ObjectIdentifier.init) == id }
+        let now = now()
+        let known = Set(entries.compactMap { $0.source.map(ObjectIdentifier.init) })
+        answers = answers.filter { known.contains($0.key) }
+        let stale = entries.filter { entry in
+            entry.source.map { answers[ObjectIdentifier($0)].map { $0.until <= now } ?? true } ?? false
         }
-        let stale = entries.filter { entry in entry.source.map { answers[ObjectIdentifier($0)] == nil } ?? false }
         await withTaskGroup(of: (ObjectIdentifier, [String]?).self) { tasks in
             for case let source? in stale.map(\.source) {
                 tasks.addTask { (ObjectIdentifier(source), try? await source.models()) }
             }
             for await (id, names) in tasks {
                 answers[id] = Answer(
-                    names: Array((names ?? []).prefix(Self.maximumNames)),
+                    names: Array((names ?? answers[id]?.names ?? []).prefix(Self.maximumNames)),
                     until: now + (names == nil ? Self.rest : Self.lifetime))
             }
         }

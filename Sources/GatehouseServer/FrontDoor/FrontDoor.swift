@@ -24,6 +24,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let principal: Principal
         let snapshot: RoutingSnapshot
         let id: String
+        /// What the answer is called after, where that is not `id`.
+        let answerID: String?
         let start: NIODeadline
         var body = ByteBuffer()
     }
@@ -247,14 +249,17 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             throw bodyTooLarge()
         }
         let contentType = try contentType(fields, match.operation)
-        let id = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? loop.nextRequestID()
+        let chosenID = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil }
+        // Callers go on from answers to Responses by their ids: no two may have the same.
+        let answerID = chosenID != nil && match.operation == .responses ? loop.nextRequestID() : nil
         let chunked = head.version == .http1_1
         state = .arriving
         arriving = Arriving(
             framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
             betas: fields.betas.flatMap { $0.split(separator: ",").map { $0.filter { $0 != " " } } },
             contentType: contentType,
-            principal: principal, snapshot: snapshot, id: id, start: .now())
+            principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
+            start: .now())
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
@@ -306,8 +311,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         call.target = request.match.target
         call.betas = request.betas
         call.contentType = request.contentType
+        call.answerID = request.answerID
         let driver = CallDriver(
-            call, on: context.eventLoop, downstream: self, observer: services.observer, seals: services.seals)
+            call, on: context.eventLoop, downstream: self, observer: services.observer, memory: services.memory)
         self.driver = driver
         // What is left of the response before may still fill the connection.
         if unwritableSince != nil { driver.downstreamWritable(false) }

@@ -42,15 +42,17 @@ package final class FrontDoorServices: Sendable {
     let observer: any CallObserver
     let loops: LoopContexts
     let control = ControlLane()
-    let seals = SealMemory()
+    let memory: CallMemory
     private let open = Atomic<Int>(0)
 
     package init(
-        limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver, group: any EventLoopGroup
+        limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver, memory: CallMemory,
+        group: any EventLoopGroup
     ) {
         self.limits = limits
         self.snapshots = snapshots
         self.observer = observer
+        self.memory = memory
         loops = LoopContexts(group)
     }
 

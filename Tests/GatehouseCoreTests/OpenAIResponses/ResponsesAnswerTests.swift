@@ -121,17 +121,24 @@ struct ResponsesFailureTests {
 
 @Suite("Responses: history")
 struct ResponsesHistoryTests {
+    /// What is kept of an exchange, as it comes back from the store.
+    private func kept(_ body: String, _ output: String...) throws -> [JSONValue] {
+        let whole = ResponsesHistory.whole(
+            try ResponsesHistory.said(in: json(body)), with: output.map { ByteBuffer(string: $0) })
+        return try #require(try JSONValue(parsing: whole.readableBytesView).array)
+    }
+
+    private let call = #"{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"}"#
+    private let answer = #"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"b"}]}"#
+
     @Test func `what was said comes before what is new`() throws {
+        let conversation = try kept(
+            #"{"input":"a"}"#, #"{"type":"reasoning","id":"rs_1","summary":[]}"#,
+            #"{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"e"}"#,
+            #"{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"b"}]}"#, call,
+            #"{"type":"web_search_call","id":"ws_1","status":"completed"}"#)
         let body = try json(#"{"model":"m","previous_response_id":"resp_1","input":"and?","store":true}"#)
-        let output = try json(
-            """
-            [{"type":"reasoning","id":"rs_1","summary":[]},
-            {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"e"},
-            {"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"b"}]},
-            {"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"},
-            {"type":"web_search_call","id":"ws_1","status":"completed"}]
-            """)
-        let joined = try ResponsesHistory.join(input: .string("a"), output: output.array ?? [], into: body)
+        let joined = try ResponsesHistory.join(conversation, into: body)
         let expected = try json(
             """
             {"model":"m","store":true,"input":[{"type":"message","role":"user","content":"a"},
@@ -147,24 +154,35 @@ struct ResponsesHistoryTests {
     }
 
     @Test func `histories join one after another, and results find their calls`() throws {
-        let question = try json(#"[{"role":"user","content":"a"},{"type":"item_reference","id":"x"}]"#)
-        let call = try json(#"{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}"#)
-        let answer = try json(#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"b"}]}"#)
+        let question = #"{"input":[{"role":"user","content":"a"},{"type":"item_reference","id":"x"}]}"#
         let first = try ResponsesHistory.join(
-            input: question, output: [call],
+            kept(question, call),
             into: json(#"{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":"r"}]}"#))
         let second = try ResponsesHistory.join(
-            input: try #require(first["input"]), output: [answer],
-            into: json(#"{"model":"m","previous_response_id":"resp_2"}"#))
+            kept(first.text, answer), into: json(#"{"model":"m","previous_response_id":"resp_2"}"#))
         let kinds = second["input"]?.array?.compactMap { ($0["type"] ?? $0["role"])?.string }
         #expect(kinds == ["user", "function_call", "function_call_output", "message"])
         #expect(second["previous_response_id"] == nil)
     }
 
+    @Test func `nothing said and nothing answered is an empty conversation`() throws {
+        #expect(try kept("{}").isEmpty)
+        #expect(try kept("{}", answer).count == 1 && kept(#"{"input":[]}"#, answer, call).count == 2)
+    }
+
     @Test func `an input of another kind is refused`() throws {
-        #expect(throws: GatehouseError.self) {
-            try ResponsesHistory.join(input: .null, output: [], into: json(#"{"input":7}"#))
+        #expect(throws: GatehouseError.self) { try ResponsesHistory.join([], into: json(#"{"input":7}"#)) }
+        #expect(throws: GatehouseError.self) { try ResponsesHistory.join([], into: .null) }
+        #expect(throws: GatehouseError.self) { try ResponsesHistory.said(in: json(#"{"input":7}"#)) }
+    }
+
+    @Test func `the head tells which answer is meant`() throws {
+        func previous(_ value: String) throws -> String? {
+            let body = ByteBuffer(string: #"{"model":"m","previous_response_id":\#(value)}"#)
+            return try RequestHead(scanning: body, operation: .responses).previousResponse
         }
-        #expect(throws: GatehouseError.self) { try ResponsesHistory.join(input: .null, output: [], into: .null) }
+        #expect(try previous(#""resp_\u0067h_1""#) == "resp_gh_1")
+        #expect(try previous("7") == nil)
+        #expect(ResponsesHistory.isMade("resp_gh_1") && !ResponsesHistory.isMade("resp_0a1b"))
     }
 }

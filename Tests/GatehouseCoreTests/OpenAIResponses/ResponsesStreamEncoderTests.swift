@@ -81,7 +81,7 @@ struct ResponsesStreamEncoderTests {
         let output = try #require(follow(events))
         #expect(output[0]["content"]?[0]?["text"]?.string == "Hé\"llo\n")
         let response = try #require(events.last?["response"])
-        #expect(response["id"]?.string == "resp_k" && response["status"]?.string == "completed")
+        #expect(response["id"]?.string == "resp_gh_k" && response["status"]?.string == "completed")
         let counts = """
             {"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3,\
             "output_tokens_details":{"reasoning_tokens":1},"total_tokens":10}

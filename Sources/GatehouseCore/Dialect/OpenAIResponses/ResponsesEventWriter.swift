@@ -2,7 +2,10 @@ import NIOCore
 
 /// Writes the events of a stream: their frame, their number, and the members that many of them share.
 struct ResponsesEventWriter: Sendable {
-    private var sequence = 0
+    private var sequence: Int
+
+    /// - Parameter next: The number of the first event.
+    init(next: Int = 0) { sequence = next }
 
     /// Writes one event; `body` writes the members after `type` and `sequence_number`, each with a comma before it.
     mutating func write(_ type: StaticString, to buffer: inout ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
@@ -23,6 +26,20 @@ struct ResponsesEventWriter: Sendable {
     }
 
     static func end(_ buffer: inout ByteBuffer) { buffer.writeStaticString("}\n\n") }
+}
+
+/// How far a stream got that is passed on as its vendor wrote it.
+package struct ResponsesRelayed: Sendable, Equatable {
+    /// The number behind that of the last event.
+    var count = 0
+    /// The answer's id.
+    var id: String?
+
+    /// Takes note of an event.
+    mutating func add(_ event: JSONValue) {
+        count = (event["sequence_number"]?.count ?? count).capped(adding: 1)
+        id = id ?? event["response"]?["id"]?.string
+    }
 }
 
 /// JSON text of a string that grows, without its quotes.

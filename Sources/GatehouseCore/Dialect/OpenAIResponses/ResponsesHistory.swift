@@ -1,22 +1,46 @@
-/// Joins a stored exchange and the request that goes on from it.
+package import NIOCore
+
+/// What was said up to an answer, and the request that goes on from it.
 ///
 /// The vendor keeps answers and lets a request name one as `previous_response_id`. When the target is not where that
 /// answer is kept, this gateway sends what was said instead. `instructions` of the earlier request are not carried
 /// over, as the vendor documents.
 package enum ResponsesHistory {
-    /// The body with the history before its own `input`, without `previous_response_id`.
+    /// Whether this gateway gave that id to an answer; any other belongs to the vendor that gave it.
+    package static func isMade(_ id: String) -> Bool { id.hasPrefix(ResponsesID.madeResponse) }
+
+    /// The id of the answer to a call.
+    package static func id(of identity: AnswerIdentity) -> String { ResponsesID.response(identity.call) }
+
+    /// The items that a request says, as JSON that `whole(_:with:)` ends.
     ///
-    /// - Parameters:
-    ///   - input: The earlier request's `input` (a string or items), with its own history joined already.
-    ///   - output: The items of the earlier answer.
+    /// - Throws: `invalid_value` when `input` is neither a string nor an array.
+    package static func said(in body: JSONValue) throws(GatehouseError) -> ByteBuffer {
+        var writer = JSONWriter()
+        writer.value(.array(try items(body["input"] ?? .null)))
+        var buffer = writer.buffer
+        // The closing bracket comes with the answer.
+        buffer.moveWriterIndex(to: buffer.writerIndex - 1)
+        return buffer
+    }
+
+    /// A conversation to keep: what `said(in:)` gave, and the items of the answer, each of them JSON.
+    package static func whole(_ said: ByteBuffer, with output: [ByteBuffer]) -> ByteBuffer {
+        var buffer = said
+        for item in output {
+            if buffer.readableBytes > 1 { buffer.writeStaticString(",") }
+            buffer.writeImmutableBuffer(item)
+        }
+        buffer.writeStaticString("]")
+        return buffer
+    }
+
+    /// The body with a kept conversation before its own `input`, without `previous_response_id`.
+    ///
     /// - Throws: `invalid_value` when `input` of the new request is neither a string nor an array.
-    package static func join(
-        input: JSONValue, output: [JSONValue], into body: JSONValue
-    ) throws(GatehouseError) -> JSONValue {
+    package static func join(_ conversation: [JSONValue], into body: JSONValue) throws(GatehouseError) -> JSONValue {
         guard case .object(var members) = body else { throw JSONFields.invalid("body", "must be an object") }
-        var items = try self.items(input).compactMap(portable)
-        items += output.compactMap(portable)
-        items += try self.items(body["input"] ?? .null)
+        let items = conversation.compactMap(portable) + (try self.items(body["input"] ?? .null))
         members.removeAll { $0.key == "previous_response_id" }
         if let place = members.firstIndex(where: { $0.key == "input" }) {
             members[place].value = .array(items)

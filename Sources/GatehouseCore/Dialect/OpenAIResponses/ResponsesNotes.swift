@@ -47,7 +47,10 @@ enum ResponsesID {
 
     static func isMade(_ id: String) -> Bool { id.hasPrefix(madeReasoning) }
 
-    static func response(_ call: String) -> String { "resp_\(call)" }
+    /// Begins the id of an answer that this gateway wrote: only such answers can be among those it keeps.
+    static let madeResponse = "resp_gh_"
+
+    static func response(_ call: String) -> String { madeResponse + call }
     static func message(_ call: String, _ index: Int) -> String { "msg_\(call)_\(index)" }
     static func reasoning(_ call: String, _ index: Int) -> String { "\(madeReasoning)\(call)_\(index)" }
     static func function(_ call: String, _ index: Int) -> String { "fc_\(call)_\(index)" }

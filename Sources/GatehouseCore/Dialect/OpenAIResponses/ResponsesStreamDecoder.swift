@@ -19,6 +19,8 @@ package struct ResponsesStreamDecoder: StreamDecoder {
     private var open: Int?
     /// Where an event without `output_index` belongs.
     private var last = 0
+    /// The events so far, but for one that is an error.
+    private var relayed = ResponsesRelayed()
 
     package init() {}
 
@@ -83,6 +85,11 @@ package struct ResponsesStreamDecoder: StreamDecoder {
             if let error = event["error"], !error.isNull { throw ResponsesFailure.classify(error: error) }
         default: break
         }
+        relayed.add(event)
+    }
+
+    package func failureEncoder(as identity: AnswerIdentity) -> (any StreamEncoder)? {
+        ResponsesStreamEncoder(as: identity, after: relayed)
     }
 
     private mutating func start(_ response: JSONValue?, _ events: inout [CanonicalEvent]) {

@@ -25,10 +25,20 @@ package struct ResponsesStreamEncoder: StreamEncoder {
     private var usage: Usage?
     private var hasRefusal = false
 
-    package init(as identity: AnswerIdentity) {
+    /// The items of the answer, once it is whole.
+    var items: [ByteBuffer] { output.filter { $0.readableBytes > 0 } }
+
+    /// - Parameter relayed: How far a vendor's own stream got, where this goes on from one.
+    package init(as identity: AnswerIdentity, after relayed: ResponsesRelayed? = nil) {
         call = identity.call
+        var members = ResponsesEcho.head(identity)
+        if let relayed {
+            hasBegun = relayed.count > 0
+            events = ResponsesEventWriter(next: relayed.count)
+            if let id = relayed.id { members[0].value = .string(id) }
+        }
         var head = ByteBuffer()
-        head.write(.object(ResponsesEcho.head(identity)))
+        head.write(.object(members))
         // The closing brace comes later.
         head.moveWriterIndex(to: head.writerIndex - 1)
         self.head = head

@@ -1,0 +1,17 @@
+package import NIOCore
+
+/// Keeps conversations under the ids of the answers that ended them, for callers that go on from an answer by naming it.
+///
+/// An owner finds its own conversations only: another's is to it as if it did not exist.
+package protocol ConversationStore: AnyObject, Sendable {
+    /// Bytes of the largest conversation that is kept; 0 when none is.
+    var maximumSize: Int { get }
+
+    /// The conversation that ended with this answer, as JSON; `nil` when there is none, or no more.
+    ///
+    /// - Parameter eventLoop: Where the future is fulfilled; whoever asks is on it.
+    func conversation(_ id: String, owner: String, on eventLoop: any EventLoop) -> EventLoopFuture<ByteBuffer?>
+
+    /// Keeps a conversation. It is found from the moment this returns: a store that writes elsewhere writes behind.
+    func keep(_ conversation: ByteBuffer, id: String, owner: String)
+}
