@@ -42,7 +42,7 @@ struct UpstreamFactory: Sendable {
             group: group)
         var entry = UpstreamEntry(
             name: settings.name, upstream: upstream, kind: .provider,
-            streams: StreamHabits(terminator: row.terminator, takesOptions: row.takesStreamOptions),
+            habits: WireHabits(terminator: row.terminator, requests: row.requests),
             models: settings.models)
         entry.providerKind = settings.kind
         entry.source = upstream

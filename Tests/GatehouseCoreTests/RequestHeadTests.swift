@@ -11,11 +11,11 @@ import Testing
 
     private func spliced(
         _ text: String, _ operation: GatehouseCore.Operation = .chatCompletions, model: String = "up",
-        asking: RequestHead.UsageAsking = .always
+        habits: RequestHabits = .usual
     ) throws -> String {
         let body = ByteBuffer(string: text)
         let head = try RequestHead(scanning: body, operation: operation)
-        return String(buffer: head.splice(model: model, asking: asking).applied(to: body))
+        return String(buffer: head.splice(model: model, habits: habits).applied(to: body))
     }
 
     private func error(_ text: String, _ operation: GatehouseCore.Operation = .chatCompletions) -> GatehouseError? {
@@ -59,7 +59,7 @@ import Testing
         let asked = #"{"model":"up","messages":[1],"stream":true,"stream_options":{"include_usage":true}}"#
         #expect(try spliced(asked) == asked)
         let plain = #"{"model":"up","messages":[1],"stream":true}"#
-        #expect(try spliced(plain, asking: .never) == plain)
+        #expect(try spliced(plain, habits: RequestHabits(takesStreamOptions: false)) == plain)
     }
 
     @Test(arguments: [
@@ -77,7 +77,7 @@ import Testing
         ),
     ])
     func takesTheOptionsOutForTargetsThatRefuseThem(_ body: String, _ sent: String) throws {
-        #expect(try spliced(body, asking: .never) == sent)
+        #expect(try spliced(body, habits: RequestHabits(takesStreamOptions: false)) == sent)
     }
 
     @Test(arguments: [

@@ -18,19 +18,14 @@ package struct RequestHead: Sendable, Equatable {
     var modelRange: Range<Int>?
     /// The value of `stream`.
     var streamRange: Range<Int>?
+    /// The keys `max_completion_tokens` (`nil` beside `max_tokens`) and `seed`, without their quotes.
+    var limitKey: Range<Int>?
+    var seedKey: Range<Int>?
     var streamOptions: StreamOptions
     /// `stream_options` with one of the commas around it; `nil` when it is absent.
     var streamOptionsMember: Range<Int>?
     /// Whether the dialect has `stream_options` at all: others refuse it.
     var hasStreamOptions: Bool
-
-    /// How the usage of a stream is asked for of a target.
-    package enum UsageAsking: Sendable {
-        /// Also where the caller did not.
-        case always
-        /// Not at all: the target refuses `stream_options`, and tells the usage without being asked.
-        case never
-    }
 
     /// What `stream_options` is, and where.
     enum StreamOptions: Sendable, Equatable {
@@ -68,12 +63,14 @@ extension RequestHead {
     ///
     /// - Parameters:
     ///   - model: The model's name as the target knows it.
-    ///   - asking: How a stream's usage is asked for, in dialects in which it must be.
-    package func splice(model target: String, asking: UsageAsking) -> JSONSplice {
+    ///   - habits: How the target's form of the dialect differs from the vendor's own.
+    package func splice(model target: String, habits: RequestHabits) -> JSONSplice {
         var splice = JSONSplice()
         if let modelRange, target != model { splice.replace(modelRange, with: JSONText.quoted(target)) }
+        if let name = habits.limitName, let limitKey { splice.replace(limitKey, with: Array(name.utf8)) }
+        if let name = habits.seedName, let seedKey { splice.replace(seedKey, with: Array(name.utf8)) }
         guard hasStreamOptions else { return splice }
-        if case .never = asking {
+        if !habits.takesStreamOptions {
             if let streamOptionsMember { splice.replace(streamOptionsMember, with: []) }
             return splice
         }
@@ -95,6 +92,26 @@ extension RequestHead {
     private static func error(_ error: JSONSyntaxError) -> GatehouseError {
         GatehouseError(error.kind == .tooDeep ? .jsonTooDeep : .invalidJSON, JSONText.explain(error))
     }
+}
+
+/// How a target's requests differ from those of the vendor whose dialect it speaks.
+package struct RequestHabits: Sendable, Equatable {
+    /// `stream_options` is understood, so that the usage of a stream can be asked for. Where it is not, the usage is told
+    /// without being asked for.
+    package var takesStreamOptions: Bool
+    /// What it calls `max_completion_tokens`.
+    package var limitName: String?
+    /// What it calls `seed`.
+    package var seedName: String?
+
+    package init(takesStreamOptions: Bool = true, limitName: String? = nil, seedName: String? = nil) {
+        self.takesStreamOptions = takesStreamOptions
+        self.limitName = limitName
+        self.seedName = seedName
+    }
+
+    /// As the vendor has it.
+    package static let usual = RequestHabits()
 }
 
 /// What a path says of a call: Gemini names the model there.
@@ -131,6 +148,8 @@ private struct Scan {
     private var wantsUsage = false
     private var maxTokens: Int?
     private var maxCompletionTokens: Int?
+    private var limitKey: Range<Int>?
+    private var seedKey: Range<Int>?
     private var hasTools = false
     private var previousResponse: String?
     private var hasInput = false
@@ -188,7 +207,8 @@ private struct Scan {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
             hasTools: hasTools, previousResponse: previousResponse, modelRange: range, streamRange: streamRange,
-            streamOptions: options, streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
+            limitKey: maxTokens == nil ? limitKey : nil, seedKey: seedKey, streamOptions: options,
+            streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
 
     private mutating func read<Result>(
@@ -215,11 +235,14 @@ private struct Scan {
         } else if named("max_tokens") {
             maxTokens = try count(value, bytes, "max_tokens", 1...Self.largestTokenCount)
         } else if named("max_completion_tokens") {
+            limitKey = key.content
             maxCompletionTokens = try count(value, bytes, "max_completion_tokens", 1...Self.largestTokenCount)
         } else if operation == .responses, value.kind != .null, Self.standsForInput(key, bytes) {
             hasInput = true
             // Of another type it is the target's to refuse.
             if named("previous_response_id") { previousResponse = string(value, bytes) }
+        } else if hasStreamOptions, named("seed") {
+            seedKey = key.content
         } else if hasStreamOptions, named("n") {
             _ = try count(value, bytes, "n", 1...128)
         } else if named("tools") || named("functions") {

@@ -12,6 +12,7 @@ struct DroppedNames {
 
     /// Members that only other dialects know.
     mutating func add(_ extensions: Extensions, foreignTo target: Dialect) {
+        guard !extensions.isEmpty else { return }
         for name in extensions.foreign(to: target) { add(name) }
     }
 }

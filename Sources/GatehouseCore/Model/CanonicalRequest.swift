@@ -55,6 +55,18 @@ package struct Sampling: Sendable, Equatable {
     package var topLogprobs: Int?
 
     package init() {}
+
+    /// Takes away what decides among tokens, for models that decide alone; gives the names of what was there.
+    package mutating func takeChoiceOfTokens() -> [String] {
+        let given = [
+            ("temperature", temperature != nil), ("top_p", topP != nil), ("logprobs", logprobs == true),
+            ("top_logprobs", topLogprobs != nil), ("frequency_penalty", frequencyPenalty != nil),
+            ("presence_penalty", presencePenalty != nil),
+        ]
+        (temperature, topP, logprobs, topLogprobs) = (nil, nil, nil, nil)
+        (frequencyPenalty, presencePenalty) = (nil, nil)
+        return given.compactMap { $0.1 ? $0.0 : nil }
+    }
 }
 
 /// How much a model shall think, and how much of it the caller sees.
@@ -83,6 +95,12 @@ package struct Reasoning: Sendable, Equatable {
     package init(effort: Effort? = nil, budget: Int? = nil) {
         self.effort = effort
         self.budget = budget
+    }
+
+    /// The caller wants thinking, however it says so.
+    package var thinks: Bool {
+        if let effort { return effort != Effort.none }
+        return enabled == true || isAdaptive || (budget ?? 0) != 0
     }
 }
 

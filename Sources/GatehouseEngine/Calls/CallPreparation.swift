@@ -32,7 +32,7 @@ struct CallPreparation {
         options.asArray = call.target?.asArray ?? false
         plan = CallMachine.Plan(
             operation: operation, stream: head.stream, options: options, lane: lane, upstreamKind: route.entry.kind,
-            terminator: route.entry.streams.terminator,
+            terminator: route.entry.habits.terminator,
             identity: AnswerIdentity(call: Self.plainID(call.answerID ?? call.id), model: head.model, created: now))
         // Set below; the body as it came stands for it until then.
         request = UpstreamRequest(
@@ -44,7 +44,7 @@ struct CallPreparation {
         case .wire(operation.dialect)
         where operation != .embedContent && previous == nil && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
-                call.body, head.splice(model: route.model, asking: route.entry.streams.takesOptions ? .always : .never))
+                call.body, head.splice(model: route.model, habits: route.entry.habits.requests))
             request.contentType = call.contentType
             request.headers = call.betas.isEmpty ? [] : [.init("anthropic-beta", call.betas.joined(separator: ","))]
         case .wire(let wire):
@@ -188,9 +188,9 @@ enum CallHead {
         if case .json(let head) = self { head.wantsUsage } else { true }
     }
 
-    func splice(model: String, asking: RequestHead.UsageAsking) -> JSONSplice {
+    func splice(model: String, habits: RequestHabits) -> JSONSplice {
         switch self {
-        case .json(let head): head.splice(model: model, asking: asking)
+        case .json(let head): head.splice(model: model, habits: habits)
         case .form(_, let form): form.splice(model: model)
         }
     }

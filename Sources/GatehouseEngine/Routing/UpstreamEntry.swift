@@ -8,7 +8,7 @@ package struct UpstreamEntry: Sendable {
     package let kind: GatehouseError.UpstreamKind
     /// The provider's kind, for what encoders must know of it.
     package var providerKind = ""
-    package let streams: StreamHabits
+    package let habits: WireHabits
     /// Whether the bare name, without a model, is a model name: the target then takes its own default.
     package let hasDefaultModel: Bool
     /// The models it is known to have, without the provider's name; for the list that clients ask for.
@@ -22,7 +22,7 @@ package struct UpstreamEntry: Sendable {
 
     package init(
         name: String, upstream: any Upstream, kind: GatehouseError.UpstreamKind,
-        streams: StreamHabits = StreamHabits(), hasDefaultModel: Bool = false,
+        habits: WireHabits = WireHabits(), hasDefaultModel: Bool = false,
         models: [String] = [], isClosed: Bool = false,
         validate: @escaping @Sendable (CanonicalRequest) throws(GatehouseError) -> Void = { _ throws(GatehouseError) in
         }
@@ -30,7 +30,7 @@ package struct UpstreamEntry: Sendable {
         self.name = name
         self.upstream = upstream
         self.kind = kind
-        self.streams = streams
+        self.habits = habits
         self.hasDefaultModel = hasDefaultModel
         self.models = models
         self.isClosed = isClosed
@@ -38,16 +38,15 @@ package struct UpstreamEntry: Sendable {
     }
 }
 
-/// What is particular about the streams of a target.
-package struct StreamHabits: Sendable {
-    /// How one says that it is whole.
+/// What is particular about a target's form of its dialect.
+package struct WireHabits: Sendable {
+    /// How a stream says that it is whole.
     package var terminator: OpenAIByteStream.Terminator
-    /// Whether the usage can be asked for.
-    package var takesOptions: Bool
+    package var requests: RequestHabits
 
-    package init(terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true) {
+    package init(terminator: OpenAIByteStream.Terminator = .done, requests: RequestHabits = .usual) {
         self.terminator = terminator
-        self.takesOptions = takesOptions
+        self.requests = requests
     }
 }
 

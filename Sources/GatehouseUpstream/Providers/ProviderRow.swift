@@ -30,8 +30,8 @@ package struct ProviderRow: Sendable {
     package let headers: [(name: String, value: String)]
     /// How a stream says that it is whole.
     package private(set) var terminator = OpenAIByteStream.Terminator.done
-    /// Whether `stream_options` is understood.
-    package private(set) var takesStreamOptions = true
+    /// How its requests differ from those of the vendor of its dialect.
+    package private(set) var requests = RequestHabits.usual
     /// What stands between a base URL that names no version and the paths. May hold `{region}` and `{project}`.
     package let version: String
     /// Settings without which it cannot be reached.
@@ -60,13 +60,17 @@ package struct ProviderRow: Sendable {
         return row
     }
 
-    /// The same row for a provider whose streams have habits of their own.
-    func streaming(
-        terminator: OpenAIByteStream.Terminator = .done, takesOptions: Bool = true
-    ) -> ProviderRow {
+    /// The same row for a provider whose streams end in a way of their own.
+    func ending(_ terminator: OpenAIByteStream.Terminator) -> ProviderRow {
         var row = self
         row.terminator = terminator
-        row.takesStreamOptions = takesOptions
+        return row
+    }
+
+    /// The same row for a provider whose requests differ.
+    func asked(_ requests: RequestHabits) -> ProviderRow {
+        var row = self
+        row.requests = requests
         return row
     }
 }
@@ -97,7 +101,9 @@ extension ProviderRow {
         ProviderRow(
             "cohere", "https://api.cohere.com/v2", "CO_API_KEY", wires: [.cohere], version: "/v2"),
         ProviderRow("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        ProviderRow("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY").streaming(takesOptions: false),
+        // It refuses what it does not know.
+        ProviderRow("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY")
+            .asked(RequestHabits(takesStreamOptions: false, limitName: "max_tokens", seedName: "random_seed")),
         ProviderRow("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
         ProviderRow("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         ProviderRow("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
@@ -106,7 +112,7 @@ extension ProviderRow {
             "xai", "https://api.x.ai/v1", "XAI_API_KEY", wires: [.openAIChat, .openAICompletions, .openAIResponses]),
         ProviderRow("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
         ProviderRow("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", version: "")
-            .streaming(terminator: .doneOrFinishReason),
+            .ending(.doneOrFinishReason),
         ProviderRow("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
         ProviderRow("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
         ProviderRow("baseten", "https://inference.baseten.co/v1", "BASETEN_API_KEY"),
@@ -122,7 +128,7 @@ extension ProviderRow {
         ProviderRow("vllm", "http://127.0.0.1:8000/v1", nil, authorization: .optionalBearer),
         ProviderRow("llamacpp", "http://127.0.0.1:8080/v1", nil, authorization: .optionalBearer),
         ProviderRow("lmstudio", "http://127.0.0.1:1234/v1", nil, authorization: .optionalBearer),
-        ProviderRow("gpustack", nil, nil, authorization: .optionalBearer).streaming(terminator: .doneOrFinishReason),
+        ProviderRow("gpustack", nil, nil, authorization: .optionalBearer).ending(.doneOrFinishReason),
     ]
 
     /// The row of a kind.

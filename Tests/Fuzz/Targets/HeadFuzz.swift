@@ -14,8 +14,8 @@ enum HeadFuzz {
 
     private static func check(_ body: ByteBuffer, _ operation: Operation) {
         guard let head = try? RequestHead(scanning: body, operation: operation) else { return }
-        let sent = head.splice(model: target, asking: .always).applied(to: body)
-        let without = head.splice(model: target, asking: .never).applied(to: body)
+        let sent = head.splice(model: target, habits: .usual).applied(to: body)
+        let without = head.splice(model: target, habits: RequestHabits(takesStreamOptions: false)).applied(to: body)
         guard let before = members(body), let after = members(sent), let bare = members(without) else {
             // Numbers longer than the parser takes are forwarded as they are.
             promise(hasLongNumber(body), "a body that the scanner takes is no JSON, or was spliced into no JSON")

@@ -41,7 +41,7 @@ import Testing
         #expect(exchange.sent["model"]?.string == "real")
         let answer = exchange.answer(
             #"{"data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":7,"total_tokens":7}}"#)
-        #expect(answer?["embedding"]?["values"] == .array([.number("1"), .number("2")]))
+        #expect(answer?["embedding"]?["values"] == .array([.number("1.0"), .number("2.0")]))
         #expect(exchange.dialogue.machine.usage?.input == 7)
     }
 

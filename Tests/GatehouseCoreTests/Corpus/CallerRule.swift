@@ -56,11 +56,9 @@ struct CallerRule: Sendable {
             }
         },
         CallerRule(
-            callers: [.gemini],
-            statement: "A support is tied to the words that it quotes: a page that quotes none stands in "
-                + "`groundingChunks` alone, and a quote without a page or a title is left out."
+            callers: [.gemini], statement: "A quote without a page or a title is left out."
         ) { answer in
-            answer.eachPart { $0.citations.removeAll { $0.quote == nil || $0.url == nil && $0.title == nil } }
+            answer.eachPart { $0.citations.removeAll { $0.url == nil && $0.title == nil } }
         },
     ]
 

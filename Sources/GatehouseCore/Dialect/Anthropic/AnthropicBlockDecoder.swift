@@ -60,7 +60,9 @@ enum AnthropicBlockDecoder {
 
     private static func thinking(_ fields: inout JSONFields) throws(GatehouseError) -> Part {
         var part = Part(.thinking(Thinking(try fields.requiredString("thinking"))))
-        guard fields.peek("signature")?.string?.isEmpty != true, let text = try fields.string("signature") else {
+        guard let text = try fields.string("signature") else { return part }
+        guard !text.isEmpty else {
+            part.extensions[.anthropic, AnthropicNote.noSeal] = .bool(true)
             return part
         }
         let (signature, id) = AnthropicSignature.read(text)

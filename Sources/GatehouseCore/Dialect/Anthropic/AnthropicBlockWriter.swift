@@ -5,7 +5,7 @@ struct AnthropicBlockWriter {
     /// Thoughts without a seal go out: to compatible servers, which seal none. Anthropic refuses them.
     let keepsUnsealed: Bool
     var names = NameMap()
-    var dropped = DroppedFields()
+    var dropped = DroppedNames()
     /// Anthropic's rule for ids is `^[a-zA-Z0-9_-]+$`; it states no length.
     private static let idRule = NameRule(1...512)
     private var ids = NameMap()
@@ -46,7 +46,7 @@ struct AnthropicBlockWriter {
             if !isOwn, text.allSatisfy(\.isWhitespace) { return nil }
             return AnthropicBlocks.text(text, part)
         case .image(let media):
-            if media.detail != nil { dropped.add("detail") }
+            if let detail = media.detail, detail != "auto" { dropped.add("detail") }
             return .object(["type": .string("image"), "source": try imageSource(media, part, path)])
         case .document(let media): return try document(media, part, path)
         case .audio, .video:

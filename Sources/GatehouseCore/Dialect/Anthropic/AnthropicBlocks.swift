@@ -8,7 +8,10 @@ enum AnthropicBlocks {
     }
 
     static func thinking(_ thinking: Thinking, _ part: Part) -> JSONValue {
-        let seal = part.signature.map { JSONValue.string(AnthropicSignature.written($0, id: thinking.id)) }
+        let isEmpty = part.extensions[.anthropic, AnthropicNote.noSeal] != nil
+        let seal =
+            part.signature.map { JSONValue.string(AnthropicSignature.written($0, id: thinking.id)) }
+            ?? (isEmpty ? .string("") : nil)
         if thinking.isRedacted { return .object(["type": .string("redacted_thinking"), "data": seal ?? .string("")]) }
         return .object(["type": .string("thinking"), "thinking": .string(thinking.text), "signature": seal])
     }

@@ -20,6 +20,8 @@ enum AnthropicNote {
     static let isError = "$is_error"
     /// On a finish: the vendor's word for why.
     static let reason = "$reason"
+    /// `signature` was an empty text.
+    static let noSeal = "$noSeal"
     /// On a usage: the vendor's own object.
     static let raw = "$raw"
 }

@@ -130,7 +130,8 @@ enum AnthropicThinking {
         case .none: plan.isDropped = true
         case .budget:
             let wanted = reasoning.budget.flatMap { $0 > 0 ? $0 : nil } ?? budget(reasoning.effort ?? .medium)
-            guard !isForced, maxTokens > minimumBudget else {
+            let isOpen = request.endsInUnthoughtCalls { $0.dialect == .anthropic }
+            guard !isForced, !isOpen, maxTokens > minimumBudget else {
                 plan.isDropped = true
                 break
             }

@@ -92,7 +92,7 @@ enum AnthropicTools {
     ///
     /// - Throws: `unsupported_parameter` for a tool that only another vendor runs, or that takes free text.
     static func translated(
-        _ request: CanonicalRequest, _ model: AnthropicModel, _ names: inout NameMap, _ dropped: inout DroppedFields
+        _ request: CanonicalRequest, _ model: AnthropicModel, _ names: inout NameMap, _ dropped: inout DroppedNames
     ) throws(GatehouseError) -> [JSONValue] {
         var tools: [JSONValue] = []
         for (index, tool) in request.tools.enumerated() {

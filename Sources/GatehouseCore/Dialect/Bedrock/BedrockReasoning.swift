@@ -108,7 +108,8 @@ enum BedrockReasoning {
             default: context.model.family == .unknown && reasoning.isAdaptive
             }
         if isAdaptive { return adaptive(reasoning, &request, &context) }
-        guard let budget = budget(reasoning, request, &context), !request.endsInUnthoughtCalls else {
+        guard let budget = budget(reasoning, request, &context), !request.endsInUnthoughtCalls(BedrockSignature.isOurs)
+        else {
             context.drop("reasoning")
             return []
         }
@@ -197,22 +198,6 @@ extension Reasoning.Effort {
         case .medium: 16_384
         case .high, .xhigh, .max: 30_000
         }
-    }
-}
-
-extension CanonicalRequest {
-    /// The model shall go on after calls that it made without thinking, or whose thinking was another vendor's: Claude
-    /// refuses to think then.
-    fileprivate var endsInUnthoughtCalls: Bool {
-        let turns = messages.filter { $0.role != .system }
-        guard let end = turns.lastIndex(where: { $0.role == .assistant }),
-            turns[(end + 1)...].contains(where: { $0.parts.contains { $0.toolResult != nil } })
-        else { return false }
-        let start = turns[..<end].lastIndex { $0.role != .assistant }.map { $0 + 1 } ?? 0
-        guard let first = turns[start].parts.first, first.thinking != nil, let signature = first.signature else {
-            return true
-        }
-        return !BedrockSignature.isOurs(signature)
     }
 }
 

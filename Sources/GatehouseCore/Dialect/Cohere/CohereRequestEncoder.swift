@@ -143,7 +143,7 @@ struct CohereRequestEncoder {
 
     private mutating func thinking() -> JSONValue? {
         guard let reasoning = request.reasoning else { return nil }
-        dropped.add("reasoning_summary", when: reasoning.summary != nil)
+        dropped.add("reasoning.summary", when: reasoning.summary != nil)
         dropped.add("include_thoughts", when: reasoning.includeThoughts == false)
         let isOff = reasoning.enabled == false || reasoning.effort == Reasoning.Effort.none
         let budget = reasoning.budget.flatMap { $0 >= 0 ? $0 : nil }

@@ -60,6 +60,9 @@ struct GeminiContentsWriter {
     private mutating func addSystem(_ message: Message, _ lines: [JSONValue]) {
         hasSystem = hasSystem || !lines.isEmpty || !message.extensions[.gemini].isEmpty
         systemParts += lines
+        if let role = message.extensions[.gemini, Note.role], !role.isNull {
+            systemMembers.append(JSONValue.Member("role", role))
+        }
         systemMembers += message.extensions.written(.gemini)
         isPlainSystem = message.extensions[.gemini, Note.plainText] != nil && systemParts.count == 1
         isSingleSystem = message.extensions[.gemini, Note.single] != nil && systemParts.count == 1

@@ -54,10 +54,10 @@ enum GeminiGrounding {
             let chunk = JSONValue.object(["web": web])
             let index = chunks.firstIndex(of: chunk) ?? chunks.count
             if index == chunks.count { chunks.append(chunk) }
-            guard let quote = citation.quote else { continue }
             supports.append(
                 .object([
-                    "segment": .object(["text": .string(quote)]), "groundingChunkIndices": .array([.int(index)]),
+                    "segment": citation.quote.map { .object(["text": .string($0)]) },
+                    "groundingChunkIndices": .array([.int(index)]),
                 ]))
         }
         guard !chunks.isEmpty else { return nil }

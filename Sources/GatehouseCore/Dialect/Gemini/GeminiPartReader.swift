@@ -88,7 +88,7 @@ struct GeminiPartReader {
     private static func inline(_ inner: JSONFields, _ fields: inout JSONFields) throws(GatehouseError) -> Part {
         var inner = inner
         let type = try inner.string("mimeType")
-        let data = try inner.requiredString("data")
+        let data = Base64Text.standard(try inner.requiredString("data"))
         let media = Media(.base64(data), mediaType: type, name: inner.peek("displayName")?.string)
         return try sealed(Part(content(media, type: type)), &fields, inner: inner)
     }

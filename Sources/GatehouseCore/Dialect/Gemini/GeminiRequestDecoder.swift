@@ -140,8 +140,10 @@ package enum GeminiRequestDecoder {
         for (index, element) in (try parts(&content, of: &message) ?? []).enumerated() {
             message.parts.append(try reader.part(element, path: content.path("parts", index)))
         }
+        // Google ignores the role that client libraries write here.
+        let role = content.value("role")
         message.extensions[.gemini] += content.rest
-        message.extensions[.gemini, Note.role] = .null
+        message.extensions[.gemini, Note.role] = role ?? .null
         return message
     }
 }

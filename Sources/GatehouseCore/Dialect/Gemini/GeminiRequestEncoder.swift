@@ -67,7 +67,7 @@ package enum GeminiRequestEncoder {
         context.drop(request.extensions.foreign(to: .gemini))
         if request.user != nil { context.drop("user") }
         if !request.metadata.isEmpty { context.drop("metadata") }
-        if request.store != nil { context.drop("store") }
+        if request.store == true { context.drop("store") }
         if request.parallelToolCalls == false { context.drop("parallel_tool_calls") }
         if request.cache != nil { context.drop("cache_control") }
     }

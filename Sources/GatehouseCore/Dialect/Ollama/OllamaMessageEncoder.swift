@@ -33,12 +33,14 @@ struct OllamaMessageEncoder {
         let isOwn = message.role != .tool && !message.extensions[.ollama].isEmpty
         guard !content.isEmpty || isOwn else { return }
         let role = message.role == .tool ? Message.Role.user : message.role
+        // A model's text may come in pieces, as it was streamed; other texts are pieces of their own.
+        let separator = role == .assistant ? "" : "\n"
         let isSilent = message.extensions[.ollama, "$content"] != nil
         messages.append(
             JSONValue.object([
                 "role": .string(role.rawValue),
-                "content": isSilent ? nil : .string(content.texts.joined(separator: "\n")),
-                "thinking": content.thinking.isEmpty ? nil : .string(content.thinking.joined(separator: "\n")),
+                "content": isSilent ? nil : .string(content.texts.joined(separator: separator)),
+                "thinking": content.thinking.isEmpty ? nil : .string(content.thinking.joined(separator: separator)),
                 "images": content.images.isEmpty ? nil : .array(content.images),
                 "tool_calls": content.calls.isEmpty ? nil : .array(content.calls),
             ]).adding(message.role == .tool ? [] : message.extensions.everyMember(.ollama)))

@@ -89,7 +89,7 @@ struct OllamaRequestEncoder {
 
     private mutating func think() -> JSONValue? {
         guard let reasoning = request.reasoning else { return nil }
-        dropped.add("reasoning_summary", when: reasoning.summary != nil)
+        dropped.add("reasoning.summary", when: reasoning.summary != nil)
         dropped.add("include_thoughts", when: reasoning.includeThoughts == false)
         if reasoning.enabled == false || reasoning.effort == Reasoning.Effort.none { return .bool(false) }
         if reasoning.budget == 0, reasoning.enabled == nil, reasoning.effort == nil { return .bool(false) }

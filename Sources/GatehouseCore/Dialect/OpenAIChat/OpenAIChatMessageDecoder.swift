@@ -15,6 +15,7 @@ struct OpenAIChatMessageDecoder {
         switch role {
         case "system", "developer", "user":
             message = Message(role: role == "user" ? .user : .system, parts: [])
+            guard fields.peek("content").map({ !$0.isNull }) ?? false else { throw fields.missing("content") }
             if role == "developer" { message.extensions[.openAIChat, OpenAINote.role] = .string(role) }
             message.parts = try content(&fields, &message.extensions)
         case "assistant": message = try assistant(&fields, value)

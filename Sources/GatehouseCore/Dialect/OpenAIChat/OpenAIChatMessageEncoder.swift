@@ -72,7 +72,14 @@ struct OpenAIChatMessageEncoder {
         var members: [JSONValue.Member] = [.init("role", .string(role))]
         if let value { members.append(.init("content", value)) }
         if let name = message.name { members.append(.init("name", .string(name))) }
+        if role == "user" { bridge() }
         written.append(.object(members + message.extensions.restored(.openAIChat)))
+    }
+
+    /// Lets the model speak before a user does, where a user may not follow results of tools.
+    private mutating func bridge() {
+        guard !target.takesUserAfterResults, written.last?["role"]?.string == "tool" else { return }
+        written.append(.object(["role": .string("assistant"), "content": .string("I have the results.")]))
     }
 
     // MARK: Results
@@ -137,6 +144,7 @@ struct OpenAIChatMessageEncoder {
 
     private mutating func flushImages() {
         guard !images.isEmpty else { return }
+        bridge()
         written.append(.object(["role": .string("user"), "content": .array(images)]))
         images = []
     }

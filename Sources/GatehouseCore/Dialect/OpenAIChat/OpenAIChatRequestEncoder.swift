@@ -1,6 +1,6 @@
 /// Writes a request in OpenAI's chat format for a target.
 package struct OpenAIChatRequestEncoder {
-    private let request: CanonicalRequest
+    private var request: CanonicalRequest
     private let target: TargetTraits
     private let traits: OpenAIChatTarget
     /// It came in this dialect: what its caller wrote is written again.
@@ -32,7 +32,7 @@ package struct OpenAIChatRequestEncoder {
         let tools = toolMembers()
         members.append(.init("messages", try messages()))
         members += tools
-        members += OpenAISampling(dialect: .openAIChat).members(request, for: target.kind, traits)
+        members += samplingMembers()
         members += optionMembers()
         if let reasoning = request.reasoning {
             members += OpenAIReasoningOptions.members(reasoning, for: traits, dropped: &dropped)
@@ -40,7 +40,6 @@ package struct OpenAIChatRequestEncoder {
         members += request.extensions.restored(.openAIChat).filter { member in
             !members.contains { $0.key == member.key }
         }
-        for name in OpenAISampling(dialect: .openAIChat).dropped(request, traits) { drop(name) }
         for name in request.extensions.foreign(to: .openAIChat) { drop(name) }
         if request.cache != nil { drop("cache_control") }
         var encoded = EncodedRequest(body: .object(members))
@@ -128,6 +127,17 @@ package struct OpenAIChatRequestEncoder {
 
     // MARK: Options
 
+    private mutating func samplingMembers() -> [JSONValue.Member] {
+        var request = request
+        if !isOwn, traits.isOpenAI, OpenAIModel.fixesSampling(target.model, for: request.reasoning) {
+            for name in request.sampling.takeChoiceOfTokens() { drop(name) }
+            self.request = request
+        }
+        let sampling = OpenAISampling(dialect: .openAIChat)
+        for name in sampling.dropped(request, traits) { drop(name) }
+        return sampling.members(request, for: target.kind, traits)
+    }
+
     private mutating func optionMembers() -> [JSONValue.Member] {
         var members: [JSONValue.Member] = []
         func add(_ key: String, _ value: JSONValue?) {
@@ -141,7 +151,7 @@ package struct OpenAIChatRequestEncoder {
         add("service_tier", serviceTier())
         if isOwn || traits.isOpenAI {
             add("store", request.store.map { .bool($0) })
-        } else if request.store != nil {
+        } else if request.store == true {
             drop("store")
         }
         return members

@@ -50,6 +50,8 @@ struct OpenAIChatTarget: Sendable {
     var takesVideo = true
     /// Thoughts may stand among the content (Mistral).
     var takesThoughtChunks = false
+    /// A user may speak right behind the results of tools. Where not, the model must have spoken in between.
+    var takesUserAfterResults = true
     /// The word for a tool that must be called.
     var requiredWord = "required"
 
@@ -70,6 +72,7 @@ struct OpenAIChatTarget: Sendable {
             idRule = NameRule(9...9, marks: "")
             documentPart = "document_url"
             takesThoughtChunks = true
+            takesUserAfterResults = false
             requiredWord = "any"
         case "groq", "cerebras":
             history = .reasoning
@@ -90,7 +93,7 @@ struct OpenAIChatTarget: Sendable {
             takesToolImages = false
         case "perplexity":
             history = .none
-            (takesCacheMarkers, takesToolImages, takesStreamOptions) = (false, false, false)
+            (takesCacheMarkers, takesToolImages) = (false, false)
         case "openrouter":
             history = .details
             reasoning = .object

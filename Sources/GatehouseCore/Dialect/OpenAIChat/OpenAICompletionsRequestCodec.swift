@@ -75,7 +75,7 @@ package enum OpenAICompletionsRequestCodec {
         var dropped = OpenAISampling(dialect: dialect).dropped(request, target)
         let fields: [(String, Bool)] = [
             ("reasoning", request.reasoning != nil), ("metadata", !request.metadata.isEmpty),
-            ("service_tier", request.serviceTier != nil), ("store", request.store != nil),
+            ("service_tier", request.serviceTier != nil), ("store", request.store == true),
             ("cache_control", request.cache != nil),
         ]
         dropped += fields.filter(\.1).map(\.0)

@@ -6,7 +6,10 @@ enum OpenAIReasoningOptions {
 
     // MARK: Reading
 
-    /// What a request says; its members stay in the extensions as they came.
+    /// The members as they came, for this dialect's own encoder.
+    private static let came = "$members"
+
+    /// What a request says. What of it the canonical model has no words for is told to other targets by its name.
     static func read(_ fields: inout JSONFields) throws(GatehouseError) -> Reasoning? {
         var members: [JSONValue.Member] = []
         var reasoning = Reasoning()
@@ -17,10 +20,27 @@ enum OpenAIReasoningOptions {
             guard let value = fields.value(key) else { continue }
             members.append(.init(key, value))
             read(key, value, into: &reasoning)
+            if !isUnderstood(key, value) { reasoning.extensions[.openAIChat, key] = value }
         }
         guard !members.isEmpty else { return nil }
-        reasoning.extensions[.openAIChat] = members
+        reasoning.extensions[.openAIChat, came] = .object(members)
         return reasoning
+    }
+
+    private static func isUnderstood(_ key: String, _ value: JSONValue) -> Bool {
+        func has(only names: Set<String>) -> Bool { value.object?.allSatisfy { names.contains($0.key) } ?? false }
+        if value.isNull { return true }
+        switch key {
+        case "reasoning_effort": return value.string.flatMap(Reasoning.Effort.init(rawValue:)) != nil
+        case "reasoning":
+            let isEffort = value["effort"].map { $0.string.flatMap(Reasoning.Effort.init(rawValue:)) != nil } ?? true
+            return isEffort && has(only: ["effort", "max_tokens", "enabled", "exclude", "summary"])
+        case "thinking":
+            let types = ["enabled", "disabled", "adaptive", "auto"]
+            return types.contains(value["type"]?.string ?? "") && has(only: ["type", "budget_tokens"])
+        case "thinking_budget": return value.int != nil
+        default: return value.bool != nil
+        }
     }
 
     private static func read(_ key: String, _ value: JSONValue, into reasoning: inout Reasoning) {
@@ -54,8 +74,7 @@ enum OpenAIReasoningOptions {
     static func members(
         _ reasoning: Reasoning, for target: OpenAIChatTarget, dropped: inout [String]
     ) -> [JSONValue.Member] {
-        let own = reasoning.extensions.written(.openAIChat)
-        if !own.isEmpty { return own }
+        if let own = reasoning.extensions[.openAIChat, came]?.object { return own }
         if reasoning.summary != nil, target.reasoning != .object { dropped.append("reasoning.summary") }
         switch target.reasoning {
         case .effort: return effort(reasoning, for: target, dropped: &dropped)

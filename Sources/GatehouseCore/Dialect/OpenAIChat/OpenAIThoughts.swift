@@ -32,12 +32,15 @@ enum OpenAIThoughts {
     static func parts(_ message: JSONValue) -> [Part] {
         let blocks = (message["thinking_blocks"]?.array ?? []).compactMap(part(block:))
         var parts = blocks
-        var index: JSONValue?
+        var before: JSONValue?
         for entry in message["reasoning_details"]?.array ?? [] {
             guard let part = part(detail: entry) else { continue }
             if !blocks.isEmpty, part.signature?.dialect == .anthropic { continue }
-            if !join(part, isSamePiece: index == entry["index"], to: &parts, after: blocks.count) { parts.append(part) }
-            index = entry["index"]
+            let isSamePiece = before?["index"] == entry["index"]
+            if !join(part, isSamePiece, isSeal(entry, of: before), to: &parts, after: blocks.count) {
+                parts.append(part)
+            }
+            before = entry
         }
         let isTold = parts.contains { $0.thinking?.text.isEmpty == false }
         if !isTold, let text = text(message) { parts.insert(Part(.thinking(Thinking(text))), at: 0) }
@@ -81,12 +84,21 @@ enum OpenAIThoughts {
         }
     }
 
+    /// Whether an entry is the encrypted form of the summary right before it. In streams neither has an id.
+    private static func isSeal(_ entry: JSONValue, of before: JSONValue?) -> Bool {
+        guard let before, entry["type"]?.string == "reasoning.encrypted" else { return false }
+        return before["type"]?.string == "reasoning.summary" && before["format"] == entry["format"]
+            && (before["id"] ?? .null) == (entry["id"] ?? .null)
+    }
+
     /// Joins what belongs to the piece before it: the rest of its text, its signature, or its encrypted form.
-    private static func join(_ part: Part, isSamePiece: Bool, to parts: inout [Part], after start: Int) -> Bool {
+    private static func join(
+        _ part: Part, _ isSamePiece: Bool, _ isSeal: Bool, to parts: inout [Part], after start: Int
+    ) -> Bool {
         guard parts.count > start, let last = parts.last, last.signature == nil, var thinking = last.thinking,
             let next = part.thinking
         else { return false }
-        let isSealed = next.isRedacted && next.id != nil && next.id == thinking.id
+        let isSealed = isSeal || (next.isRedacted && next.id != nil && next.id == thinking.id)
         guard isSealed || (isSamePiece && !next.isRedacted) else { return false }
         thinking.text += next.text
         parts[parts.count - 1].content = .thinking(thinking)

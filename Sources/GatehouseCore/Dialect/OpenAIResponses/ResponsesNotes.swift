@@ -28,6 +28,8 @@ enum ResponsesNote {
     static let raw = "$raw"
     /// On the end of an answer: the vendor's own word for it.
     static let reason = "$reason"
+    /// `include`, all of whose words are understood.
+    static let include = "$include"
 }
 
 extension Extensions {
@@ -69,15 +71,4 @@ enum ResponsesRules {
     static let minimumTokens = 16
     /// Values of `service_tier` that mean the same to other vendors' callers.
     static let serviceTiers: Set<String> = ["auto", "default", "flex", "priority", "scale"]
-
-    /// Whether a model of this name thinks, by the vendor's naming; such models refuse `temperature` and `top_p`, and
-    /// only they give encrypted reasoning.
-    static func isReasoningModel(_ model: String) -> Bool {
-        let name = model.split(separator: "/").last ?? ""
-        if name.contains("-chat") { return false }
-        if name.hasPrefix("gpt-5") || name.hasPrefix("codex") { return true }
-        let bytes = Array(name.utf8.prefix(2))
-        return bytes.count == 2 && bytes[0] == UInt8(ascii: "o")
-            && (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(bytes[1])
-    }
 }

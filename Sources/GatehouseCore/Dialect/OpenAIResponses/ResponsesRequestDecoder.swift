@@ -29,6 +29,7 @@ package enum ResponsesRequestDecoder {
             request.toolChoice = try ResponsesTools.readChoice(choice, path: fields.path("tool_choice"))
         }
         request.reasoning = try readReasoning(&fields)
+        readInclude(&fields, into: &request, &notes)
         let text = try readText(&fields, into: &request)
         request.extensions = Extensions(.openAIResponses, fields.rest + text + notes)
         return request
@@ -41,8 +42,6 @@ package enum ResponsesRequestDecoder {
         request.sampling.temperature = try fields.number("temperature")
         request.sampling.topP = try fields.number("top_p")
         request.sampling.topLogprobs = try fields.int("top_logprobs", in: 0...Int.max)
-        let include = fields.peek("include")?.array ?? []
-        if include.contains(.string(ResponsesInclude.logprobs)) { request.sampling.logprobs = true }
         request.parallelToolCalls = try fields.bool("parallel_tool_calls")
         request.user = try fields.string("user")
         request.serviceTier = try fields.string("service_tier")
@@ -52,6 +51,19 @@ package enum ResponsesRequestDecoder {
             _ = fields.value("metadata")
             request.metadata = metadata
         }
+    }
+
+    /// What is asked for besides; where this gateway knows all of it, nothing is lost with the words.
+    private static func readInclude(
+        _ fields: inout JSONFields, into request: inout CanonicalRequest, _ notes: inout [JSONValue.Member]
+    ) {
+        guard let include = fields.peek("include")?.array, !include.isEmpty else { return }
+        let words = include.map { $0.string }
+        if words.contains(ResponsesInclude.logprobs) { request.sampling.logprobs = true }
+        let known = [ResponsesInclude.logprobs, ResponsesInclude.encryptedReasoning]
+        guard words.allSatisfy({ word in word.map { known.contains($0) } ?? false }) else { return }
+        _ = fields.value("include")
+        notes.append(.init(ResponsesNote.include, .array(include)))
     }
 
     private static func readInput(

@@ -32,7 +32,7 @@ private struct Body {
         self.request = request
         self.target = target
         isOwn = request.extensions.responsesNote(ResponsesNote.own) != nil
-        isReasoningModel = ResponsesRules.isReasoningModel(target.model)
+        isReasoningModel = OpenAIModel.thinks(target.model)
         if !target.model.isEmpty { members.append(.init("model", .string(target.model))) }
     }
 
@@ -118,7 +118,7 @@ private struct Body {
             throw GatehouseError(.unsupportedParameter, "The target gives one answer to a request.", param: "n")
         }
         // The vendor refuses both for models that think, however harmless the value is.
-        let isFixed = !isOwn && isReasoningModel && request.reasoning?.effort != Reasoning.Effort.none
+        let isFixed = !isOwn && OpenAIModel.fixesSampling(target.model, for: request.reasoning)
         if isFixed {
             drop("temperature", if: sampling.temperature != nil)
             drop("top_p", if: sampling.topP != nil)
@@ -141,10 +141,10 @@ private struct Body {
     }
 
     private mutating func writeInclude(logprobs: Bool) {
-        guard !isOwn else { return }
+        guard !isOwn else { return add("include", request.extensions.responsesNote(ResponsesNote.include)) }
         var include: [JSONValue] = []
         // Nothing is kept at the vendor, so its thoughts must travel; other models refuse to be asked for them.
-        let thinks = isReasoningModel || request.reasoning?.asksToThink == true
+        let thinks = isReasoningModel || request.reasoning?.thinks == true
         if thinks, request.store != true { include.append(.string(ResponsesInclude.encryptedReasoning)) }
         if logprobs { include.append(.string(ResponsesInclude.logprobs)) }
         if !include.isEmpty { add("include", .array(include)) }
@@ -208,12 +208,4 @@ private struct Body {
 extension Message {
     /// The text, when there is one text part and nothing else.
     fileprivate var onlyText: String? { parts.count == 1 ? parts[0].text : nil }
-}
-
-extension Reasoning {
-    /// The caller wants thinking, however it says so.
-    fileprivate var asksToThink: Bool {
-        if let effort { return effort != Effort.none }
-        return enabled == true || isAdaptive || (budget ?? 0) != 0
-    }
 }
