@@ -88,6 +88,16 @@ import Testing
         #expect(try spliced(body, operation) == body)
     }
 
+    @Test func callsThingsAsTheTargetDoes() throws {
+        let habits = RequestHabits(limitName: "max_tokens", seedName: "random_seed")
+        #expect(
+            try spliced(#"{"seed":4,"model":"m","max_completion_tokens":7,"messages":[1]}"#, habits: habits)
+                == #"{"random_seed":4,"model":"up","max_tokens":7,"messages":[1]}"#)
+        // Two words for one thing are left for the target to judge: a member twice would be decided by chance.
+        let both = #"{"model":"up","max_completion_tokens":7,"max_tokens":8,"messages":[1]}"#
+        #expect(try spliced(both, habits: habits) == both)
+    }
+
     @Test func escapesTheTargetsName() throws {
         #expect(
             try spliced(#"{"model":"m","messages":[1]}"#, model: "a\"\\\n") == #"{"model":"a\"\\\n","messages":[1]}"#)

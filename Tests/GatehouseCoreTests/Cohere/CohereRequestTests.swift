@@ -139,7 +139,7 @@ import Testing
         #expect(try thinking { $0.enabled = false } == (#"{"type":"disabled"}"#, []))
         #expect(try thinking { $0.effort = Reasoning.Effort.none } == (#"{"type":"disabled"}"#, []))
         #expect(try thinking { $0.effort = .low } == (#"{"type":"enabled"}"#, ["reasoning_effort"]))
-        #expect(try thinking { $0.summary = "auto" } == (nil, ["reasoning_summary"]))
+        #expect(try thinking { $0.summary = "auto" } == (nil, ["reasoning.summary"]))
     }
 
     @Test func `foreign seals stay out, with what they seal`() throws {

@@ -66,10 +66,12 @@ struct RequestCorpusTests {
         return after[conversation]?.text.count ?? 0 > before[conversation]?.text.count ?? 0 ? nil : "no new turn"
     }
 
-    /// Bedrock's rule: with thinking on, the calls that are open must stand behind thoughts of the model's own.
+    /// Claude's rule: with thinking on, the calls that are open must stand behind thoughts of the model's own.
     private static func thinksLater(_ before: JSONValue, _ after: JSONValue) -> Bool {
-        let field = "additionalModelRequestFields"
-        return before[field]?["thinking"] == nil && after[field]?["thinking"] != nil
+        func thinks(_ body: JSONValue) -> Bool {
+            body["thinking"] != nil || body["additionalModelRequestFields"]?["thinking"] != nil
+        }
+        return !thinks(before) && thinks(after)
     }
 
     @Test(arguments: CallerRule.callers)

@@ -160,7 +160,8 @@ import Testing
         #expect(
             body["candidates"]?[0]?["groundingMetadata"]?.text
                 == #"{"groundingChunks":[{"web":{"uri":"https://a","title":"A"}}],"#
-                + #""groundingSupports":[{"segment":{"text":"Rain"},"groundingChunkIndices":[0]}]}"#)
+                + #""groundingSupports":[{"segment":{"text":"Rain"},"groundingChunkIndices":[0]},"#
+                + #"{"groundingChunkIndices":[0]}]}"#)
         #expect(body["modelVersion"]?.string == "alias")
         #expect(body["responseId"]?.string == "call1")
         #expect(body["usageMetadata"]?["totalTokenCount"]?.int == 7)

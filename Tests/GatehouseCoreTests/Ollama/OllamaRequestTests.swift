@@ -24,6 +24,13 @@ import Testing
         #expect(try decode(#"{"model":"m","messages":[{"role":"user","content":"a"}]}"#).stream)
     }
 
+    @Test func `pieces of what a model said are one text, other texts stay apart`() throws {
+        let pieces = Message(role: .assistant, parts: [.text("Four"), .text(" score")])
+        let written = try encode(request(Message(role: .user, parts: [.text("a"), .text("b")]), pieces)).body
+        #expect(written["messages"]?[0]?["content"]?.string == "a\nb")
+        #expect(written["messages"]?[1]?["content"]?.string == "Four score")
+    }
+
     @Test func `every known parameter is mapped or reported`() throws {
         var request = request(user)
         request.stream = true

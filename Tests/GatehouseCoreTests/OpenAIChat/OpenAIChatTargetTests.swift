@@ -48,12 +48,43 @@ import Testing
                 Part(.toolResult(ToolResult(callID: "a", content: [image]))),
                 Part(.toolResult(ToolResult(callID: "b", content: [.text("x"), image]))),
             ])
-        for kind in ["openai", "mistral", "openrouter", "something"] {
+        for kind in ["openai", "openrouter", "something"] {
             let written = try messages(request(question, results, question), kind: kind)
             #expect(written.map { $0["role"]?.string } == ["user", "tool", "tool", "user", "user"])
             #expect(written[1]["content"]?.string?.isEmpty == false)
             #expect(written[3]["content"]?.array?.filter { $0["type"]?.string == "image_url" }.count == 2)
             #expect(written[3]["content"]?[1]?["image_url"]?["url"]?.string == "data:image/png;base64,AAAA")
+        }
+    }
+
+    /// Mistral answers `Unexpected role 'user' after role 'tool'` otherwise (its error 3230).
+    @Test func theModelSpeaksBetweenResultsAndTheUserWhereItMust() throws {
+        let image = Part(.image(Media(.base64("AAAA"), mediaType: "image/png")))
+        let results = Message(role: .tool, parts: [Part(.toolResult(ToolResult(callID: "a", content: [image])))])
+        let written = try messages(request(question, results, question), kind: "mistral")
+        #expect(written.map { $0["role"]?.string } == ["user", "tool", "assistant", "user", "user"])
+        #expect(written[2]["content"]?.string?.isEmpty == false)
+        let text = Message(role: .tool, parts: [Part(.toolResult(ToolResult(callID: "a", content: [.text("1")])))])
+        let plain = try messages(request(question, text, question), kind: "mistral")
+        #expect(plain.map { $0["role"]?.string } == ["user", "tool", "assistant", "user"])
+        #expect(try messages(request(question, text), kind: "mistral").count == 2)
+    }
+
+    /// OpenAI: models that think take `temperature` and its like only while they do not.
+    @Test(arguments: [
+        ("gpt-5.1", nil, true), ("gpt-5.1", Reasoning.Effort.low, false), ("gpt-5", nil, false),
+        ("gpt-5.1-codex", nil, false), ("o4-mini", nil, false), ("gpt-4o", nil, true), ("gpt-5.2", .some(.none), true),
+    ])
+    func samplingIsLeftOutForModelsThatThink(model: String, effort: Reasoning.Effort?, isSent: Bool) throws {
+        var request = request(question)
+        request.sampling.temperature = "0.5"
+        request.sampling.topP = "0.9"
+        request.reasoning = effort.map { Reasoning(effort: $0) }
+        for dialect in [GatehouseCore.Dialect.openAIChat, .openAIResponses] {
+            let traits = TargetTraits(kind: "openai", model: model)
+            let encoded = try dialect.codec.encodeRequest(request, for: traits)
+            #expect((encoded.body["temperature"] != nil) == isSent, "\(dialect)")
+            #expect(encoded.dropped == (isSent ? [] : ["temperature", "top_p"]), "\(dialect)")
         }
     }
 
@@ -172,7 +203,9 @@ import Testing
         #expect(mistral.body["max_tokens"]?.int == 9 && mistral.body["random_seed"]?.int == 4)
         #expect(mistral.body["stream_options"] == nil && mistral.body["tool_choice"]?.string == "any")
         let open = try Dialogue.encode(request, kind: "vllm")
-        #expect(open.body["top_k"]?.int == 3 && open.body["store"] == nil && open.dropped.contains("store"))
+        #expect(open.body["top_k"]?.int == 3 && open.body["store"] == nil && !open.dropped.contains("store"))
+        request.store = true
+        #expect(try Dialogue.encode(request, kind: "vllm").dropped.contains("store"))
     }
 
     @Test func theUsageOfAStreamIsAskedForInTheCallersFormToo() throws {

@@ -142,7 +142,7 @@ struct ResponsesOwnRequestTests {
             return
         }
         #expect(format.name == "n" && format.strict == true)
-        #expect(request.extensions.foreign(to: .anthropic) == ["include", "truncation"])
+        #expect(request.extensions.foreign(to: .anthropic) == ["truncation"])
     }
 
     @Test(arguments: [

@@ -7,6 +7,8 @@ struct GeminiPartReader {
     enum Note {
         static let noText = "$noText"
         static let noID = "$noID"
+        /// `data` as written, where it was not in the standard alphabet or not padded.
+        static let data = "$data"
         static let noArguments = "$noArgs"
         /// Leftover members of `inlineData`, `fileData`, `functionCall` or `functionResponse`.
         static let inner = "$inner"
@@ -88,9 +90,11 @@ struct GeminiPartReader {
     private static func inline(_ inner: JSONFields, _ fields: inout JSONFields) throws(GatehouseError) -> Part {
         var inner = inner
         let type = try inner.string("mimeType")
-        let data = Base64Text.standard(try inner.requiredString("data"))
+        let written = try inner.requiredString("data")
+        let data = Base64Text.standard(written)
         let media = Media(.base64(data), mediaType: type, name: inner.peek("displayName")?.string)
-        return try sealed(Part(content(media, type: type)), &fields, inner: inner)
+        let notes = written == data ? [] : [JSONValue.Member(Note.data, .string(written))]
+        return try sealed(Part(content(media, type: type)), &fields, inner: inner, notes: notes)
     }
 
     private static func file(_ inner: JSONFields, _ fields: inout JSONFields) throws(GatehouseError) -> Part {

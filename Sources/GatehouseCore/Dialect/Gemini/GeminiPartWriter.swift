@@ -231,6 +231,10 @@ struct GeminiPartWriter {
             members[0].value = members[0].value.adding(inner)
             value = .object(members)
         }
+        if let data = part.extensions[.gemini, Note.data], let inline = value["inlineData"] {
+            let members = inline.members(except: ["data"]) + [JSONValue.Member("data", data)]
+            value = .object([JSONValue.Member("inlineData", .object(members))])
+        }
         if let signature = part.signature, signature.dialect == .gemini {
             value = value.adding([JSONValue.Member("thoughtSignature", .string(signature.value))])
         }
