@@ -16,8 +16,9 @@ struct UpstreamFactory: Sendable {
 
     /// The built-in model, every provider and every agent.
     func entries(_ configuration: GatehouseConfiguration) -> [UpstreamEntry] {
-        let echo = UpstreamEntry(
+        var echo = UpstreamEntry(
             name: "gatehouse", upstream: EchoUpstream(), kind: .provider, models: ["echo"], isClosed: true)
+        echo.understood = ["max_tokens"]
         return [echo] + configuration.providers.compactMap(provider) + configuration.agents.compactMap(agent)
     }
 

@@ -123,7 +123,7 @@ class Cell:
             assert (failure.status, failure.code) == (400, "upstream_rejected")
             return None
         reply = self.client.ask(self.model, turns, stream, **options)
-        pass
+        assert sorted(self.client.dropped) == sorted(found.dropped if found else ())
         return None if found and found.dropped and not found.goes_on else reply
 
     def failure(self, turns, stream=False, **options):

@@ -6,8 +6,9 @@ import contextlib
 import pytest
 
 from harness.agents import FakeAgents, alive
-from harness.clients import CLIENTS
+from harness.clients import CLIENTS, Model, User
 from harness.gateway import eventually
+from test_matrix import CITY, PNG, SCHEMA, TOOLS
 
 TEXT = "Four score and seven years ago Zürich 🌍"
 UPSTREAMS = ("gatehouse/echo", "agent")
@@ -103,3 +104,88 @@ def test_leaving_ends_the_agent(client, client_name, upstream, agents, gateway):
 
     notes = asyncio.run(leave())
     eventually(lambda: not alive(notes), what="the end of the agent")
+
+
+def refusal(client, upstream, turns, stream, **options):
+    with pytest.raises(client.failures) as caught:
+        client.ask(upstream, turns, stream, **options)
+    return client.failure(caught.value)
+
+
+@scenario("several turns", *UPSTREAMS)
+@streamed
+def test_several_turns(client, upstream, agents, stream):
+    mark, prompt = agents.run(lines=[TEXT])
+    first = client.ask(upstream, prompt, stream)
+    second = client.ask(upstream, [User(prompt), Model(first), User("And then?")], stream)
+    if upstream == "gatehouse/echo":
+        assert second.text == "And then?"
+        return
+    seen = agents.notes(mark)["prompt"]
+    assert seen.index(TEXT) < seen.index("And then?")
+
+
+@scenario("structured output", *UPSTREAMS)
+@streamed
+def test_a_form_of_answer_is_refused(client, upstream, stream, record_property):
+    failure = refusal(client, upstream, "Tell me of Zürich", stream, schema=SCHEMA)
+    assert (failure.status, failure.code) == (400, "unsupported_parameter")
+    record_property("refused", "It cannot be held to a form of answer.")
+
+
+@scenario("parallel tools", "agent")
+@streamed
+def test_an_agent_takes_no_functions(client, upstream, stream, record_property):
+    failure = refusal(client, upstream, "Hello", stream, tools=TOOLS)
+    assert (failure.status, failure.code) == (400, "agent_input_rejected")
+    record_property("refused", "An agent brings its own tools.")
+
+
+@scenario("parallel tools", "gatehouse/echo")
+@streamed
+def test_the_echo_calls_nothing_and_says_so(client, upstream, stream, record_property):
+    assert client.ask(upstream, TEXT, stream, tools=[("weather", "The weather", CITY)]).text == TEXT
+    assert "tools" in client.dropped
+    record_property("explained", "tools")
+
+
+@scenario("vision", "agent")
+@streamed
+def test_an_agent_takes_no_image(client, upstream, stream, record_property):
+    failure = refusal(client, upstream, [User("What is it?", [(PNG, "image/png")])], stream)
+    assert (failure.status, failure.code) == (400, "agent_input_rejected")
+    record_property("refused", "Agents take text only.")
+
+
+@scenario("sampling parameters", *UPSTREAMS)
+@streamed
+def test_what_is_not_followed_is_named(client, upstream, prompt, stream, record_property):
+    reply = client.ask(upstream, prompt, stream, temperature=0.25, max_tokens=100)
+    assert reply.text.rstrip("\n") == TEXT
+    assert "temperature" in client.dropped
+    assert ("max_tokens" in client.dropped) == (upstream == "agent")
+    record_property("explained", "temperature")
+
+
+@scenario("thinking", *UPSTREAMS)
+@streamed
+def test_no_thoughts(client, upstream, prompt, stream, record_property):
+    reply = client.ask(upstream, prompt, stream, thinks=True)
+    assert reply.text.rstrip("\n") == TEXT and not reply.thoughts
+    assert "reasoning" in client.dropped
+    record_property("explained", "reasoning")
+
+
+@scenario("usage", "gatehouse/echo")
+@streamed
+def test_usage(client, upstream, stream):
+    reply = client.ask(upstream, "one two three", stream)
+    assert (reply.usage["input"], reply.usage["output"]) == (3, 3)
+
+
+@scenario("upstream dies", "agent")
+@streamed
+def test_an_agent_that_is_killed(client, upstream, agents, stream):
+    failure = refusal(client, upstream, agents.run(lines=["Four"], signal=9)[1], stream)
+    assert failure.code == "agent_crashed"
+    assert stream or failure.status == 502

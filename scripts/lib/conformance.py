@@ -15,6 +15,8 @@ from pathlib import Path
 
 LEAST_SHARE = 99
 LAWS = ["request", "answer", "splits", "stream", "own", "parts", "signatures", "crossing", "prefix", "schemas"]
+#: Upstreams that are no models of a vendor.
+PLAIN = ("agent", "gatehouse/echo")
 TITLES = {
     "request": "Requests",
     "answer": "Whole answers",
@@ -162,12 +164,20 @@ class Page:
         clients, upstreams, scenarios = (sorted({key[place] for key in cells}) for place in range(3))
         self.scenarios = set(scenarios)
         notes = {}
+        vendors = [upstream for upstream in upstreams if upstream not in PLAIN]
         for client in clients:
             yield f"### {client}\n"
             yield from table(
-                ["Scenario", *upstreams],
-                [(scenario, *(self.cell(cells, (client, upstream, scenario), notes) for upstream in upstreams))
+                ["Scenario", *vendors],
+                [(scenario, *(self.cell(cells, (client, upstream, scenario), notes) for upstream in vendors))
                  for scenario in scenarios])
+        yield "### Agents and the built-in model\n"
+        yield "Scenarios that need what they do not have, functions of the caller above all, are not asked.\n"
+        asked = sorted({(scenario, upstream) for _, upstream, scenario in cells if upstream in PLAIN})
+        yield from table(
+            ["Scenario", "Upstream", *clients],
+            [(scenario, upstream, *(self.cell(cells, (client, upstream, scenario), notes) for client in clients))
+             for scenario, upstream in asked])
         if notes:
             yield "### Notes\n"
             # Plain numbers: renderers disagree on footnotes.

@@ -63,6 +63,7 @@ struct CallPreparation {
         case .events:
             let canonical = try canonical(call, head, route, memory, previous)
             try route.entry.validate(canonical)
+            dropped = try PlainTarget.dropped(canonical, understood: route.entry.understood)
             request.payload = .canonical(canonical)
         }
     }

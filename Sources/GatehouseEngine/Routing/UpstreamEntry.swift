@@ -15,6 +15,8 @@ package struct UpstreamEntry: Sendable {
     package let models: [String]
     /// Who can be asked for more of them.
     package var source: (any ModelSource)?
+    /// The parameters that it follows, where it is no provider (see `PlainTarget`).
+    package var understood: Set<String> = []
     /// Whether only the models above exist.
     package let isClosed: Bool
     /// What must hold of a request before it is started; throws what the caller is told.

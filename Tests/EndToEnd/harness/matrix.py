@@ -160,6 +160,7 @@ class Report:
         """One test's end. Its own property `explained` says what was left out with a word."""
         client, upstream = params["client_name"], params["upstream"]
         told = [f"{value} is left out, and said to be." for name, value in report.user_properties if name == "explained"]
+        told += [f"Refused with 400: {value}" for name, value in report.user_properties if name == "refused"]
         found = excuse(scenario, client, upstream)
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
