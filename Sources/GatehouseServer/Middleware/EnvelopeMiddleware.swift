@@ -16,15 +16,15 @@ struct EnvelopeMiddleware: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let error as HTTPError {
-            response = ErrorResponse.render(gatehouseError(error, request))
+            response = ErrorResponse.render(gatehouseError(error, request), for: request, context)
             if error.status == .notFound, let allow = allowed(request) { response.headers[.allow] = allow }
         } catch {
             context.logger.error("Unexpected error on a control route", metadata: ["error": "\(error)"])
-            response = ErrorResponse.render(GatehouseError(.internalError, "This gateway failed. Its log says why."))
+            let hidden = GatehouseError(.internalError, "This gateway failed. Its log says why.")
+            response = ErrorResponse.render(hidden, for: request, context)
         }
         if let name = HTTPField.Name("x-request-id") {
-            let given = request.headers[name].flatMap { RequestIDGenerator.accepts($0) ? $0 : nil }
-            response.headers[name] = given ?? "req_" + context.id
+            response.headers[name] = ErrorResponse.id(request, context)
         }
         response.headers[.cacheControl] = response.headers[.cacheControl] ?? "no-store"
         return response

@@ -38,11 +38,11 @@ struct ControlRoutes {
 
     func add(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
         table.add(RouteTable.Row(method: method, path: path, access: access))
-        router.on(RouterPath(path), method: method) { [snapshots] request, _ in
+        router.on(RouterPath(path), method: method) { [snapshots] request, context in
             do throws(GatehouseError) {
                 return try await handler(request, try Self.admit(request, access, snapshots.snapshot))
             } catch {
-                return ErrorResponse.render(error)
+                return ErrorResponse.render(error, for: request, context)
             }
         }
     }
@@ -94,14 +94,34 @@ final class RouteTable: Sendable {
     }
 }
 
-/// Errors of the control plane, in OpenAI's shape.
+/// In whose shape a route of the control plane answers: Gemini's with `x-goog-api-key` or below `/v1beta`, Anthropic's
+/// with `anthropic-version`, else OpenAI's.
+enum CallerShape {
+    static func of(_ request: Request) -> Dialect {
+        if request.uri.path.hasPrefix("/v1beta/") || has("x-goog-api-key", request) { return .gemini }
+        return has("anthropic-version", request) ? .anthropic : .openAIChat
+    }
+
+    private static func has(_ name: String, _ request: Request) -> Bool {
+        HTTPField.Name(name).map { request.headers.contains($0) } ?? false
+    }
+}
+
+/// Errors of the control plane, in the shape of whoever asks.
 enum ErrorResponse {
-    static func render(_ error: GatehouseError) -> Response {
+    static func render(_ error: GatehouseError, for request: Request, _ context: BasicRequestContext) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "application/json"
         if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
         return Response(
             status: HTTPResponse.Status(code: error.code.status), headers: headers,
-            body: ResponseBody(byteBuffer: OpenAIErrorBody.render(error)))
+            body: ResponseBody(byteBuffer: CallerShape.of(request).codec.render(error, requestID: id(request, context)))
+        )
+    }
+
+    /// The caller's own id of the request where it can stand in a log, else one of ours.
+    static func id(_ request: Request, _ context: BasicRequestContext) -> String {
+        let given = HTTPField.Name("x-request-id").flatMap { request.headers[$0] }
+        return given.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? "req_" + context.id
     }
 }

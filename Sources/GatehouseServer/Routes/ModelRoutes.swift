@@ -13,7 +13,7 @@ enum ModelRoutes {
             routes.add(.get, root, .member) { request, caller async throws(GatehouseError) in
                 guard let caller else { return OperationsRoutes.json("{}") }
                 let names = await catalog.names(caller.snapshot).filter { caller.principal.mayUse(model: $0) }
-                return json(list(names, caller.snapshot, shape(request)))
+                return json(list(names, caller.snapshot, CallerShape.of(request)))
             }
             routes.add(.get, root + "/**", .member) { request, caller throws(GatehouseError) in
                 let name = PercentEncoding.decoded(request.uri.path.dropFirst(root.count + 1))
@@ -21,18 +21,9 @@ enum ModelRoutes {
                     throw GatehouseError(.modelNotFound, "There is no such model here.", param: "model")
                 }
                 _ = try caller.snapshot.route(name)
-                return json(model(name, caller.snapshot, shape(request)))
+                return json(model(name, caller.snapshot, CallerShape.of(request)))
             }
         }
-    }
-
-    private static func shape(_ request: Request) -> Dialect {
-        if request.uri.path.hasPrefix("/v1beta/") || has("x-goog-api-key", request) { return .gemini }
-        return has("anthropic-version", request) ? .anthropic : .openAIChat
-    }
-
-    private static func has(_ name: String, _ request: Request) -> Bool {
-        HTTPField.Name(name).map { request.headers.contains($0) } ?? false
     }
 
     private static func json(_ value: JSONValue) -> Response { OperationsRoutes.json(value.text) }

@@ -7,12 +7,40 @@ extension ProviderUpstream: ModelSource {
         guard let path = ProviderPath.models(row, place) else {
             throw Failure(.modelUnknown, detail: "no list of models")
         }
-        let body = try await fetch(path)
+        let end = NIODeadline.now() + Self.patience
+        var names: [String] = []
+        var page: String? = path
+        for _ in 0..<Self.maximumPages {
+            guard let this = page else { return names }
+            guard NIODeadline.now() < end else { throw Failure(.timeout(.total), detail: "the list of models") }
+            let list = try Self.parse(try await fetch(this))
+            names += Self.names(list)
+            page = Self.cursor(list).map { path + "&\($0.key)=" + ProviderPath.encoded($0.value) }
+        }
+        throw Failure(.outputTooLarge, detail: "the list of models has over \(Self.maximumPages) pages")
+    }
+
+    private static let maximumPages = 50
+    /// For all pages together.
+    private static let patience = TimeAmount.seconds(15)
+
+    private static func parse(_ body: ByteBuffer) throws(Failure) -> JSONValue {
         do {
-            return Self.names(try JSONValue(parsing: body.readableBytesView))
+            return try JSONValue(parsing: body.readableBytesView)
         } catch {
             throw Failure(.protocol, detail: "the list of models is not JSON: \(error.kind)")
         }
+    }
+
+    /// How the next page is asked for; `nil` on the last one.
+    static func cursor(_ list: JSONValue) -> (key: String, value: String)? {
+        func token(_ name: String) -> String? {
+            list[name]?.string.flatMap { (1...2048).contains($0.utf8.count) ? $0 : nil }
+        }
+        // Anthropic; Gemini; Cohere.
+        if list["has_more"]?.bool == true, let last = token("last_id") { return ("after_id", last) }
+        if let next = token("nextPageToken") { return ("pageToken", next) }
+        return token("next_page_token").map { ("page_token", $0) }
     }
 
     /// The body of a GET; at most a few megabytes within a few seconds.

@@ -16,7 +16,10 @@ struct CohereStreamDecoder: StreamDecoder {
     }
 
     mutating func end(into events: inout [CanonicalEvent]) throws(Failure) {
-        if !isDone, let frame = parser.last() { try take(frame, &events) }
+        if !isDone, let frame = parser.last() {
+            // Half an event is no fault of the protocol: the answer broke off in it.
+            do throws(Failure) { try take(frame, &events) } catch { if error.kind != .protocol { throw error } }
+        }
         if !isDone { throw hasContent ? Failure(.truncated, detail: "no message-end") : Failure(.empty) }
     }
 

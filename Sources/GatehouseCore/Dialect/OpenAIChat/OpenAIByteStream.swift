@@ -19,6 +19,24 @@ package enum Pieces: Sendable, Equatable {
     }
 
     package var isEmpty: Bool { self == .none }
+
+    /// The bytes of all pieces together.
+    package var count: Int {
+        switch self {
+        case .none: 0
+        case .one(let piece): piece.readableBytes
+        case .many(let pieces): pieces.reduce(0) { $0 + $1.readableBytes }
+        }
+    }
+
+    /// Adds all pieces of `others`.
+    package mutating func add(contentsOf others: Pieces) {
+        switch others {
+        case .none: break
+        case .one(let piece): add(piece)
+        case .many(let pieces): for piece in pieces { add(piece) }
+        }
+    }
 }
 
 /// Relays a stream of the OpenAI family byte for byte, while watching it.
@@ -45,6 +63,8 @@ package struct OpenAIByteStream: Sendable {
     /// The terminator came.
     package private(set) var isDone = false
     /// An event with a payload was seen.
+    package private(set) var hasEvents = false
+    /// An event was seen that says more than who speaks.
     package private(set) var hasContent = false
 
     private let hideUsage: Bool
@@ -52,7 +72,10 @@ package struct OpenAIByteStream: Sendable {
     private var parser: SSEParser
     private var finishReasons = 0
     private var choices = 0
-    /// Comments before the first event are held, so that an error in its place can still have a status of its own.
+    /// What was cut before the first content.
+    private var held = Pieces.none
+    /// What comes before the first event with content is held, so that an error in its place can still have a status of
+    /// its own.
     private static let maximumHeld = 64 << 10
 
     package init(hideUsage: Bool, terminator: Terminator = .done, maximumFrame: Int = SSEParser.defaultMaximumFrame) {
@@ -76,11 +99,22 @@ package struct OpenAIByteStream: Sendable {
         } catch {
             // What came before is whole, and was meant for the caller.
             if hasContent { output.pieces.add(parser.take(upTo: good)) }
+            output.pieces = release(output.pieces)
             output.failure = error
             return output
         }
         if hasContent || parser.cursor > Self.maximumHeld { output.pieces.add(parser.take(upTo: parser.cursor)) }
+        output.pieces = release(output.pieces)
         return output
+    }
+
+    /// What may go on now: nothing before the first content, within bounds.
+    private mutating func release(_ pieces: Pieces) -> Pieces {
+        if hasContent, held.isEmpty { return pieces }
+        held.add(contentsOf: pieces)
+        guard hasContent || held.count > Self.maximumHeld else { return .none }
+        defer { held = .none }
+        return held
     }
 
     /// The transport ended as its framing says. A failure unless the stream was whole.
@@ -94,7 +128,7 @@ package struct OpenAIByteStream: Sendable {
         }
         let finished = terminator == .doneOrFinishReason && choices > 0 && finishReasons >= choices
         if !isDone, isCut || !finished {
-            output.failure = hasContent ? Failure(.truncated, detail: "no terminator") : Failure(.empty)
+            output.failure = hasEvents ? Failure(.truncated, detail: "no terminator") : Failure(.empty)
         }
         return output
     }
@@ -107,9 +141,13 @@ package struct OpenAIByteStream: Sendable {
     private mutating func relay(_ frame: SSEFrame, _ pieces: inout Pieces) throws(Failure) {
         switch frame.payload {
         case .none: break
-        case .joined(let data): try take(Self.look(at: data.readableBytesUInt8Span), frame, base: nil, &pieces)
+        case .joined(let data):
+            try take(Self.look(at: data.readableBytesUInt8Span, isWaiting: !hasContent), frame, base: nil, &pieces)
         case .line(let range):
-            let sight = try parser.withBytes(range) { (span) throws(Failure) in try Self.look(at: span) }
+            let isWaiting = !hasContent
+            let sight = try parser.withBytes(range) { (span) throws(Failure) in
+                try Self.look(at: span, isWaiting: isWaiting)
+            }
             try take(sight, frame, base: range.lowerBound, &pieces)
         }
     }
@@ -117,26 +155,44 @@ package struct OpenAIByteStream: Sendable {
     /// What the payload of an event says.
     private enum Sight {
         case done
-        case chunk(OpenAIChunk)
+        case chunk(OpenAIChunk, saysMore: Bool)
     }
 
-    private static func look(at data: Span<UInt8>) throws(Failure) -> Sight {
+    /// - Parameter isWaiting: Nothing was said yet, so that it matters whether this event says something.
+    private static func look(at data: Span<UInt8>, isWaiting: Bool) throws(Failure) -> Sight {
         if isDone(data) { return .done }
         let chunk = try chunk(data)
         if chunk.error != nil { throw OpenAIFailure.classify(errorObject: data, in: data) }
-        return .chunk(chunk)
+        return .chunk(chunk, saysMore: !isWaiting || saysMore(data, chunk))
+    }
+
+    /// Whether a chunk holds more than the role and empty texts.
+    private static func saysMore(_ data: Span<UInt8>, _ chunk: OpenAIChunk) -> Bool {
+        guard chunk.finished == 0, let choices = chunk.choices else { return chunk.finished > 0 }
+        let value = data.withUnsafeBufferPointer { try? JSONValue(parsing: $0, limits: .lenient) }
+        guard choices > 0, let value else { return false }
+        return (value["choices"]?.array ?? []).contains { choice in
+            guard let delta = choice["delta"]?.object else { return choice["text"]?.string?.isEmpty == false }
+            return delta.contains { member in
+                switch member.value {
+                case .null, .string(""), .array([]): false
+                default: member.key != "role"
+                }
+            }
+        }
     }
 
     private mutating func take(
         _ sight: Sight, _ frame: SSEFrame, base: Int?, _ pieces: inout Pieces
     ) throws(Failure) {
-        guard case .chunk(let chunk) = sight else {
+        guard case .chunk(let chunk, let says) = sight else {
             isDone = true
             guard hasContent else { throw Failure(.empty, detail: "terminator without an event") }
             return
         }
         if let usage = chunk.usage { self.usage = usage }
-        hasContent = true
+        hasEvents = true
+        if says { hasContent = true }
         choices = max(choices, chunk.choices ?? 0)
         finishReasons += chunk.finished
         guard hideUsage, let member = chunk.usageMember else { return }

@@ -32,7 +32,10 @@ package struct ResponsesStreamDecoder: StreamDecoder {
     }
 
     package mutating func end(into events: inout [CanonicalEvent]) throws(Failure) {
-        if !isDone, let frame = parser.last() { try take(frame, &events) }
+        if !isDone, let frame = parser.last() {
+            // Half an event is no fault of the protocol: the answer broke off in it.
+            do throws(Failure) { try take(frame, &events) } catch { if error.kind != .protocol { throw error } }
+        }
         guard !isDone else { return }
         throw hasContent ? Failure(.truncated, detail: "no terminator") : Failure(.empty)
     }
