@@ -232,3 +232,8 @@ class Bedrock(Wire):
     def broken(self):
         headers = {":exception-type": "internalServerException", ":message-type": "exception"}
         return message({"message": "The system encountered an unexpected error"}, **headers)
+
+    def garbled(self):
+        """A message whose checksum is wrong."""
+        whole = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "oops"}})
+        return whole[:-1] + bytes([whole[-1] ^ 1])
