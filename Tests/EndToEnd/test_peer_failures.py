@@ -56,12 +56,13 @@ def hang_up(writer, how):
         writer.close()
 
 
-async def leave(pair, stream, how, words):
-    """Asks, and hangs up once the upstream has the request and the caller read so many words."""
+async def leave(pair, moment, how):
+    """Asks, and hangs up once the upstream has come so far and the caller has read the words."""
+    _, stream, answers, words = moment
     reader, writer = await asyncio.open_connection("127.0.0.1", pair.gateway.port)
     writer.write(pair.request(stream, headers=[("x-request-id", f"left-{pair.number}")]))
     (came,) = await asyncio.to_thread(pair.modeld.wait, pair.number)
-    if pair.scenario_answers:
+    if answers:
         assert await asyncio.to_thread(came.answered.wait, 10)
     for word in words:
         await reader.readuntil(word.encode())
@@ -82,9 +83,8 @@ MOMENTS = {
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_who_leaves_ends_the_upstreams_work(pair, moment, how):
-    scenario, stream, pair.scenario_answers, words = MOMENTS[moment]
-    pair.take(scenario)
-    asyncio.run(leave(pair, stream, how, words))
+    pair.take(MOMENTS[moment][0])
+    asyncio.run(leave(pair, MOMENTS[moment], how))
     record = pair.gateway.access(f"left-{pair.number}")
     assert record["outcome"] == "client_gone"
     assert len(pair.come) == 1, "nothing is asked again for somebody who left"

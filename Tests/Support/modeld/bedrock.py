@@ -52,8 +52,8 @@ class Bedrock(Wire):
         require(verb in ("converse", "converse-stream"), f"no operation {verb}")
         only(body, FIELDS, "the request")
         seen = Seen(self.model_of(request), verb == "converse-stream")
-        for block in body.get("system") or []:
-            seen.system += self.block(block, "system", server).text
+        blocks = [part for block in body.get("system") or [] if (part := self.block(block, "system", server))]
+        seen.system = "".join(part.text for part in blocks)
         self.read_messages(body.get("messages"), seen, server)
         config = body.get("toolConfig")
         require(config or not seen.all("call"), "The toolConfig field must be defined when using toolUse blocks")
