@@ -225,7 +225,9 @@ class Connection(asyncio.Protocol):
         except ValueError:
             fields = {}
         self.entry = self.server.record(target, headers, body, fields)
-        name, *operations = str(fields.get("model", "whole")).split("~")
+        # Gemini has the model in the path.
+        named = re.search(r"/models/([^:/]+):", urllib.parse.unquote(url.path))
+        name, *operations = str(fields.get("model", named[1] if named else "whole")).split("~")
         plan = dict(operation.split("@", 1) for operation in operations)
         await Play(self, find_script(name), plan).run()
 

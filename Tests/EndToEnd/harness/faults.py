@@ -71,6 +71,10 @@ class Faultd:
     def ledger(self):
         return self.ask("GET", "/__ledger", brief=1)
 
+    def entries_since(self, count):
+        """The requests that came after so many."""
+        return self.ask("GET", "/__ledger")[count:]
+
     def forget(self):
         self.ask("DELETE", "/__ledger")
 

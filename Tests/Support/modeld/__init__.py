@@ -8,6 +8,11 @@ What it answers is said by the last word but one of the model's name, `REAL-MODE
     names      one call of each tool, by the names they came with
     sNNN       an error with this status    cut        dies after three words
     endless    never ends, whole or not     fault      an error after three words of a stream
+    silent     never answers at all         early      a stream that begins, and stops before its first word
+    refused    as early, then an error      garbled    an event that cannot be read after three words of a whole stream
+    late       an error once the client has read three words
+    bytes      each byte in its own chunk   goneNN     the connection ends after NN % of all events but the last
+                                            shortNN    as goneNN, but the body ends as if it were whole
 
 The upstream is chosen by the first word of the path, and with it the vendor's rules.
 """

@@ -223,3 +223,6 @@ class Anthropic(Wire):
 
     def broken(self):
         return sse({"type": "error", "error": {"type": "api_error", "message": "Internal server error"}}, "error")
+
+    def garbled(self):
+        return b'event: content_block_delta\ndata: {"oops\n\n'

@@ -52,8 +52,8 @@ class Bedrock(Wire):
         require(verb in ("converse", "converse-stream"), f"no operation {verb}")
         only(body, FIELDS, "the request")
         seen = Seen(self.model_of(request), verb == "converse-stream")
-        for block in body.get("system") or []:
-            seen.system += self.block(block, "system", server).text
+        blocks = [part for block in body.get("system") or [] if (part := self.block(block, "system", server))]
+        seen.system = "".join(part.text for part in blocks)
         self.read_messages(body.get("messages"), seen, server)
         config = body.get("toolConfig")
         require(config or not seen.all("call"), "The toolConfig field must be defined when using toolUse blocks")
@@ -232,3 +232,8 @@ class Bedrock(Wire):
     def broken(self):
         headers = {":exception-type": "internalServerException", ":message-type": "exception"}
         return message({"message": "The system encountered an unexpected error"}, **headers)
+
+    def garbled(self):
+        """A message whose checksum is wrong."""
+        whole = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "oops"}})
+        return whole[:-1] + bytes([whole[-1] ^ 1])

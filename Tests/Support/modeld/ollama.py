@@ -104,3 +104,6 @@ class Ollama(Wire):
 
     def broken(self):
         return json.dumps({"error": "an error was encountered while running the model"}).encode() + b"\n"
+
+    def garbled(self):
+        return b'{"oops\n'

@@ -193,6 +193,10 @@ class Wire:
         """Lines that an error's head has besides."""
         return ""
 
+    def garbled(self):
+        """An event of its stream that cannot be read."""
+        return b"data: {\"oops\n\n"
+
 
 class Delta(bytes):
     """A piece of a stream that holds a word."""

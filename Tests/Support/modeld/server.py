@@ -5,6 +5,7 @@ import base64
 import itertools
 import json
 import socket
+import string
 import threading
 import urllib.parse
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ WIRES = {
 }
 
 
+#: The scenarios that answer with words alone, however they end; a number may follow.
+PLAIN = ("cut", "endless", "fault", "silent", "early", "refused", "late", "garbled", "bytes", "gone", "short")
+
+
 @dataclass
 class Request:
     """One that came."""
@@ -34,6 +39,7 @@ class Request:
     path: str
     headers: dict
     body: dict
+    raw: bytes = b""
     #: `None` when it was refused.
     seen: object = None
     refusal: str | None = None
@@ -128,7 +134,7 @@ class Connection(asyncio.Protocol):
             return
         body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
         upstream, path = lines[0].split(" ")[1].lstrip("/").split("/", 1)
-        self.request = Request(upstream, urllib.parse.unquote(path), headers, json.loads(body) if body else {})
+        self.request = Request(upstream, urllib.parse.unquote(path), headers, json.loads(body) if body else {}, body)
         self.player = self.server.loop.create_task(self.serve(self.request))
 
     def send(self, status, kind, body=None, headers=""):
@@ -157,6 +163,8 @@ class Connection(asyncio.Protocol):
             error = json.dumps(wire.error(refused.status, str(refused))).encode()
             return self.send(refused.status, "application/json", error, wire.error_headers(refused.status))
         self.server.note(request)
+        if seen.scenario == "silent":
+            return await asyncio.get_running_loop().create_future()
         if seen.stream:
             return await self.stream(wire, seen, played)
         if seen.scenario in ("endless", "cut"):
@@ -177,14 +185,17 @@ class Connection(asyncio.Protocol):
         scenario = seen.scenario
         if scenario[0] == "s" and scenario[1:].isdigit():
             raise Refused(f"as the scenario wants it: {scenario}", int(scenario[1:]))
-        if scenario in ("cut", "endless", "fault"):
+        if scenario.rstrip(string.digits) in PLAIN:
             return Answer(WORDS)
         return answer(seen, self.server, wire.signs)
 
     async def stream(self, wire, seen, played):
         self.send(200, wire.stream_kind)
+        made = list(wire.stream(played, seen, self.server))
+        if plan := self.plan(wire, seen, made):
+            return await self.play(*plan)
         words = 0
-        for piece in wire.stream(played, seen, self.server):
+        for piece in made:
             self.chunk(piece)
             # Each piece in a packet of its own.
             await asyncio.sleep(0)
@@ -199,3 +210,61 @@ class Connection(asyncio.Protocol):
             self.chunk(piece)
             await asyncio.sleep(0.01)
         self.transport.write(b"0\r\n\r\n")
+
+    def plan(self, wire, seen, made):
+        """What is sent of the pieces `made` in the scenarios of broken streams, and how it ends; `None` in any other.
+
+        A piece that is `None` waits until the client has read those before, which must not share a packet with the rest.
+        """
+        scenario = seen.scenario
+        kind = scenario.rstrip(string.digits)
+        first = next((index for index, piece in enumerate(made) if isinstance(piece, Delta)), 0)
+        if kind == "early":
+            return made[:first], "silence"
+        if kind == "refused":
+            return [*made[:first], None, wire.broken()], "clean"
+        if kind == "late":
+            return [*made[: first + 3], None, wire.broken()], "clean"
+        if kind == "garbled":
+            return [*made[: first + 3], None, wire.garbled(), *made[first + 3 :]], "clean"
+        if kind == "bytes":
+            return [bytes([byte]) for byte in b"".join(made)], "clean"
+        if kind in ("gone", "short"):
+            *before, _ = made
+            body = b"".join(before)
+            return [body[: len(body) * int(scenario.removeprefix(kind)) // 100]], "cut" if kind == "gone" else "clean"
+        return None
+
+    async def play(self, pieces, end):
+        for piece in pieces:
+            if piece is None:
+                await self.read_by_client()
+            elif piece:
+                self.chunk(piece)
+                await asyncio.sleep(0)
+        if end == "silence":
+            return await asyncio.get_running_loop().create_future()
+        if end == "cut":
+            return self.transport.close()
+        self.transport.write(b"0\r\n\r\n")
+
+    async def read_by_client(self):
+        """Waits until nothing that was written is in a buffer, ours or the kernel's. The kernel has no event for it."""
+        ends = [self.transport.get_extra_info(name) for name in ("sockname", "peername")]
+        here, there = (f"{socket.inet_aton(host)[::-1].hex().upper()}:{port:04X}" for host, port in ends)
+        while self.transport.get_write_buffer_size() or any(queues(here, there)):
+            await asyncio.sleep(0.001)
+
+
+def queues(here, there):
+    """Bytes on the way between two IPv4 sockets of this machine: not yet taken by the other end's kernel, nor by itself."""
+    waiting = [0, 0]
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table:
+            _, local, remote, _, sizes, *_ = line.split()
+            sent, received = sizes.split(":") if ":" in sizes else ("0", "0")
+            if (local, remote) == (here, there):
+                waiting[0] = int(sent, 16)
+            elif (local, remote) == (there, here):
+                waiting[1] = int(received, 16)
+    return waiting
