@@ -30,7 +30,8 @@ class Request:
 
 
 class Origin:
-    """Answers each request with what `answer(request)` gives: a status and bytes, or what becomes JSON."""
+    """Answers each request with what `answer(request)` gives: a status, bytes or what becomes JSON, and
+    perhaps a content type other than JSON's."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -46,10 +47,10 @@ class Origin:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = Request(self.command, self.path, headers, body)
                 origin.requests.append(request)
-                status, answer = origin.answer(request)
+                status, answer, *kind = origin.answer(request)
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", *(kind or ["application/json"]))
                 self.send_header("content-length", str(len(data)))
                 # Connections that rest would count as open at the end of the test.
                 self.send_header("connection", "close")
