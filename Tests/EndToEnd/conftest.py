@@ -8,9 +8,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from harness.clock import Clock  # noqa: E402
 from harness.faults import Faultd  # noqa: E402
 from harness.gateway import BINARY, Gateway  # noqa: E402
 from harness.matrix import Report  # noqa: E402
+from harness.origin import Origin  # noqa: E402
 
 #: Recorded traffic, beside the repository; not part of it.
 TRAFFIC = pathlib.Path(__file__).resolve().parents[3] / "shared/traffic"
@@ -98,6 +100,28 @@ def module_starter(tmp_path_factory, faultd):
 def gateway(module_starter, faultd):
     """The gateway that the tests of a module share, with the provider `fault`; it must live through all of them."""
     return module_starter({"providers": [faultd.provider()]})
+
+
+@pytest.fixture
+def origin():
+    """Starts servers that the test scripts: `origin(answer)`."""
+    origins = []
+
+    def start_origin(answer):
+        origins.append(Origin(answer))
+        return origins[-1]
+
+    yield start_origin
+    for one in origins:
+        one.stop()
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """A clock that the test sets forward, for gateways started with `env=clock.environment`."""
+    clock = Clock(tmp_path)
+    yield clock
+    clock.close()
 
 
 @pytest.fixture(autouse=True)
