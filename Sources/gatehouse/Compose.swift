@@ -135,8 +135,9 @@ struct Composition {
         settings.maximumGracefulShutdownDuration = configuration.server.drain + .seconds(3)
         settings.maximumCancellationDuration = .seconds(10)
         let group = ServiceGroup(configuration: settings)
+        let trapped = await SignalService.trap()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await signals.run(stopping: group) }
+            tasks.addTask { await signals.run(trapped, stopping: group) }
             tasks.addTask {
                 do {
                     try await group.run()

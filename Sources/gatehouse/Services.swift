@@ -31,10 +31,16 @@ struct SignalService: Sendable {
     let onDrain: @Sendable () -> Void
     let reload: @Sendable () async -> Void
 
+    /// From here on signals are kept for `run`, whenever it begins. Before anything is started: a signal that comes with
+    /// the first sign of life must not find the default of the system.
+    static func trap() async -> UnixSignalsSequence {
+        await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+    }
+
     /// Listens until cancelled.
-    func run(stopping group: ServiceGroup) async {
+    func run(_ trapped: UnixSignalsSequence, stopping group: ServiceGroup) async {
         var stops = 0
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+        for await signal in trapped {
             switch signal {
             case .sighup: await reload()
             default:

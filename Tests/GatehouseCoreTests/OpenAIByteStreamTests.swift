@@ -54,10 +54,27 @@ import Testing
         #expect(result.stream.usage?.output == 4)
     }
 
+    /// Who speaks is not yet an answer: an error behind it can still have a status of its own, and another target be tried.
+    @Test func holdsTheRoleBackUntilSomethingIsSaid() {
+        let role = #"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"usage":null}"#
+        var stream = OpenAIByteStream(hideUsage: true)
+        #expect(stream.receive(ByteBuffer(string: role + "\n\n")).pieces.isEmpty)
+        var broken = stream
+        let error = broken.receive(ByteBuffer(string: #"data: {"error":{"message":"m","code":500}}"# + "\n\n"))
+        #expect(error.pieces.isEmpty && error.failure?.kind == .upstream && !broken.hasContent)
+        var cut = stream
+        #expect(cut.end().failure?.kind == .truncated)
+        let word = #"data: {"choices":[{"index":0,"delta":{"content":"a"}}]}"#
+        let output = stream.receive(ByteBuffer(string: word + "\n\n"))
+        var passed = ""
+        if case .many(let pieces) = output.pieces { for piece in pieces { passed += String(buffer: piece) } }
+        #expect(passed == role.replacing(#","usage":null"#, with: "") + "\n\n" + word + "\n\n")
+    }
+
     @Test func cutsAUsageMemberAnywhere() {
         for text in [
-            #"{"usage":null,"choices":[{}]}"#, #"{ "usage" : null , "choices":[{}]}"#,
-            #"{"choices":[{}] , "usage":null}"#,
+            #"{"usage":null,"choices":[{"text":"a"}]}"#, #"{ "usage" : null , "choices":[{"text":"a"}]}"#,
+            #"{"choices":[{"text":"a"}] , "usage":null}"#,
         ] {
             let out = run(Self.text("data: " + text, Self.done), hide: true).out
             let body = out.dropFirst(6).prefix { $0 != "\n" }

@@ -232,8 +232,12 @@ struct AnswerLane: Sendable {
     private mutating func wholeOther(_ body: ByteBuffer) -> Result<ByteBuffer, Failure> {
         guard let translation else {
             let bytes = body.readableBytesUInt8Span
-            if let chunk = try? OpenAIChunk(bytes), chunk.error != nil {
-                return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes))
+            do {
+                guard try OpenAIChunk(bytes).error == nil else {
+                    return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes))
+                }
+            } catch {
+                return .failure(Failure(.protocol, detail: "answer is not a JSON object: \(error.kind)"))
             }
             toldUsage = UsageReader.read(body)?.tokens
             return .success(body)

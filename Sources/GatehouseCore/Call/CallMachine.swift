@@ -133,7 +133,7 @@ package struct CallMachine: Sendable {
         switch head.status {
         case 200..<300:
             let isEventStream = Self.isStream(head.contentType)
-            if plan.operation.surface != .generation, !Self.isJSON(head.contentType), !head.contentType.isEmpty {
+            if passes(head.contentType) {
                 contentType = head.contentType
                 state = .passing
             } else if plan.stream, isEventStream {
@@ -149,6 +149,15 @@ package struct CallMachine: Sendable {
             return unexpected("status \(head.status)")
         }
         return .wait
+    }
+
+    /// Whether an answer of this type is none of those that are looked into: sound, subtitles, events of other surfaces.
+    private func passes(_ type: String) -> Bool {
+        switch plan.operation.surface {
+        case .generation: false
+        case .speech, .transcription: !Self.isJSON(type) && type != "text/html"
+        default: Self.isStream(type)
+        }
     }
 
     /// Server-sent events, lines of JSON (Ollama) and Amazon's event stream.

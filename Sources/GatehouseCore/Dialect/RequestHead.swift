@@ -11,6 +11,8 @@ package struct RequestHead: Sendable, Equatable {
     /// `max_completion_tokens`, else `max_tokens`.
     package var maxTokens: Int?
     package var hasTools: Bool
+    /// The input stands in a request inside the body, or there are several: Gemini's counts and embeddings.
+    package var isNested: Bool
     /// Responses: the id of the answer that this one goes on from.
     package var previousResponse: String?
 
@@ -153,6 +155,7 @@ private struct Scan {
     private var hasTools = false
     private var previousResponse: String?
     private var hasInput = false
+    private var isNested = false
 
     private struct Input {
         enum Kind { case messages, text, any }
@@ -206,7 +209,8 @@ private struct Scan {
     private func head(_ model: String, _ range: Range<Int>?, stream: Bool) -> RequestHead {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
-            hasTools: hasTools, previousResponse: previousResponse, modelRange: range, streamRange: streamRange,
+            hasTools: hasTools, isNested: isNested, previousResponse: previousResponse, modelRange: range,
+            streamRange: streamRange,
             limitKey: maxTokens == nil ? limitKey : nil, seedKey: seedKey, streamOptions: options,
             streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
@@ -232,6 +236,7 @@ private struct Scan {
             try checkInput(value, bytes)
         } else if let other = input.other, named(other) {
             hasInput = true
+            isNested = true
         } else if named("max_tokens") {
             maxTokens = try count(value, bytes, "max_tokens", 1...Self.largestTokenCount)
         } else if named("max_completion_tokens") {

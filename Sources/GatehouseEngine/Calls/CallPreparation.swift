@@ -42,11 +42,11 @@ struct CallPreparation {
         // Gemini's two methods of embedding have two paths: the one for several inputs serves both. And a history that
         // holds another vendor's seals must lose them.
         case .wire(operation.dialect)
-        where operation != .embedContent && previous == nil && !ForeignSeals.mayBe(in: call):
+        where operation != .embedContent && !head.isNested && previous == nil && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
                 call.body, head.splice(model: route.model, habits: route.entry.habits.requests))
             request.contentType = call.contentType
-            request.headers = call.betas.isEmpty ? [] : [.init("anthropic-beta", call.betas.joined(separator: ","))]
+            takeBetas(of: call, route)
         case .wire(let wire):
             if operation.surface == .generation {
                 var canonical = try canonical(call, head, route, memory, previous)
@@ -60,18 +60,34 @@ struct CallPreparation {
                 plan.translation = answer
                 take(encoded)
             }
+            if wire != .anthropic, wire != .bedrock { dropBetas(of: call) }
         case .events:
             let canonical = try canonical(call, head, route, memory, previous)
             try route.entry.validate(canonical)
-            dropped = try PlainTarget.dropped(canonical, understood: route.entry.understood)
+            dropBetas(of: call)
+            dropped += try PlainTarget.dropped(canonical, understood: route.entry.understood)
             request.payload = .canonical(canonical)
         }
     }
 
     private static func traits(_ call: CallRequest, _ route: Route) -> TargetTraits {
         var traits = TargetTraits(kind: route.entry.providerKind, model: route.model)
-        traits.betas = call.betas
+        // In other dialects the header is no word of the caller's.
+        traits.betas = call.operation.dialect == .anthropic ? call.betas : []
         return traits
+    }
+
+    /// Anthropic's features in their own dialect: a platform gets those that it knows.
+    private mutating func takeBetas(of call: CallRequest, _ route: Route) {
+        guard call.operation.dialect == .anthropic, !call.betas.isEmpty else { return }
+        let (kept, left) = AnthropicBetas.filter(call.betas, kind: route.entry.providerKind)
+        if !kept.isEmpty { request.headers = [.init(AnthropicBetas.header, kept.joined(separator: ","))] }
+        if !left.isEmpty { dropped.append(AnthropicBetas.header) }
+    }
+
+    /// Other vendors know none of them.
+    private mutating func dropBetas(of call: CallRequest) {
+        if call.operation.dialect == .anthropic, !call.betas.isEmpty { dropped.append(AnthropicBetas.header) }
     }
 
     private mutating func take(_ encoded: EncodedRequest) {
@@ -183,6 +199,10 @@ enum CallHead {
     /// The id of the answer that the request goes on from.
     var previousResponse: String? {
         if case .json(let head) = self { head.previousResponse } else { nil }
+    }
+
+    var isNested: Bool {
+        if case .json(let head) = self { head.isNested } else { false }
     }
 
     var wantsUsage: Bool {

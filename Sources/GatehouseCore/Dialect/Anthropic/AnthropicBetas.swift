@@ -1,5 +1,7 @@
 /// Which values of `anthropic-beta` a platform takes. An unknown one makes Bedrock and Vertex refuse the whole request.
-enum AnthropicBetas {
+package enum AnthropicBetas {
+    package static let header = "anthropic-beta"
+
     /// Bedrock (InvokeModel). Source: the vendor's notes on each feature's availability, and what the platform answers.
     private static let bedrock: Set<String> = [
         "compact-2026-01-12", "computer-use-2025-01-24", "computer-use-2025-11-24", "context-1m-2025-08-07",
@@ -20,7 +22,7 @@ enum AnthropicBetas {
     private static let renamed = ["advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"]
 
     /// The values to send, each once, in order; and those left out.
-    static func filter(_ betas: [String], kind: String) -> (kept: [String], dropped: [String]) {
+    package static func filter(_ betas: [String], kind: String) -> (kept: [String], dropped: [String]) {
         let allowed: Set<String>? =
             switch kind {
             case "bedrock": bedrock

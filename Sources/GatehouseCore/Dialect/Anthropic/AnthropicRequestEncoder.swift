@@ -8,9 +8,9 @@ package enum AnthropicRequestEncoder {
             ? try own(request, target) : try AnthropicTranslation.encode(request, for: target)
         let betas = AnthropicBetas.filter(target.betas, kind: target.kind)
         if !betas.kept.isEmpty {
-            encoded.headers.append(.init("anthropic-beta", betas.kept.joined(separator: ",")))
+            encoded.headers.append(.init(AnthropicBetas.header, betas.kept.joined(separator: ",")))
         }
-        if !betas.dropped.isEmpty { encoded.dropped.append("anthropic-beta") }
+        if !betas.dropped.isEmpty { encoded.dropped.append(AnthropicBetas.header) }
         return encoded
     }
 

@@ -15,7 +15,7 @@ package enum BedrockRequestEncoder {
         let turns = try writer.finish()
         // Tools first: they may say that thinking is out of the question.
         let tools = try BedrockTools.config(request, called: context.called, &context)
-        let additional = additionalFields(&request, &context)
+        let additional = additionalFields(&request, target, &context)
         let body = JSONValue.object([
             "messages": .array(turns), "system": system(writer.system, request),
             "inferenceConfig": inference(&request, &context), "toolConfig": tools,
@@ -95,10 +95,11 @@ package enum BedrockRequestEncoder {
     }
 
     private static func additionalFields(
-        _ request: inout CanonicalRequest, _ context: inout BedrockContext
+        _ request: inout CanonicalRequest, _ target: TargetTraits, _ context: inout BedrockContext
     ) -> JSONValue? {
         let notes = request.extensions[.bedrock, "additionalModelRequestFields"]
         var members = BedrockReasoning.write(&request, &context)
+        members += betas(target, &context)
         if let topK = request.sampling.topK {
             switch context.model.family {
             case .claude where context.model.refusesSampling: context.drop("top_k")
@@ -110,6 +111,15 @@ package enum BedrockRequestEncoder {
         }
         guard !members.isEmpty || notes != nil else { return nil }
         return JSONValue.object(members).adding(notes?.object ?? [])
+    }
+
+    /// Features that the caller asked for in Anthropic's header: Claude takes those that the platform knows.
+    private static func betas(_ target: TargetTraits, _ context: inout BedrockContext) -> [JSONValue.Member] {
+        guard !target.betas.isEmpty else { return [] }
+        let (kept, left) =
+            context.model.family == .claude ? AnthropicBetas.filter(target.betas, kind: "bedrock") : ([], target.betas)
+        if !left.isEmpty { context.drop(AnthropicBetas.header) }
+        return kept.isEmpty ? [] : [.init("anthropic_beta", .array(kept.map { .string($0) }))]
     }
 
     /// Bedrock tells that a stop sequence was met, but not which, unless the model's own field is asked for. Paths that

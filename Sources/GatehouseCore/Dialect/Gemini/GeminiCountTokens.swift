@@ -33,7 +33,8 @@ package enum GeminiCountTokens {
         let isBare = encoded.body.object?.allSatisfy { $0.key == "contents" } == true
         guard target.kind != "vertex", rest != nil || !isBare else { return encoded }
         let name = JSONValue.Member("model", .string("models/" + target.model))
-        encoded.body = JSONValue.object([JSONValue.Member(nested, encoded.body.adding([name]))]).adding(rest ?? [])
+        let inner = JSONValue.object(encoded.body.members(except: ["model"]) + [name])
+        encoded.body = JSONValue.object([JSONValue.Member(nested, inner)]).adding(rest ?? [])
         return encoded
     }
 
