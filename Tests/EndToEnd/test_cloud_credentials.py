@@ -43,16 +43,17 @@ def chat_well(gateway, model):
     answer = chat(gateway, model)
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+    return answer
 
 
 def status_and_code(answer):
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def assert_kept_secret(gateway, secrets, *answers):
-    """At the level `trace` too nothing of a credential is in the log, nor in an answer."""
-    texts = [gateway.log_file.read_text(errors="replace"), gateway.output]
-    texts += [answer.text + str(answer.headers) for answer in answers]
+def assert_kept_secret(gateway, secrets, answer):
+    """At the level `trace` too nothing of a credential is in the log, which has got as far as this answer, nor in it."""
+    gateway.access(answer.headers["x-request-id"])
+    texts = [gateway.log_file.read_text(errors="replace"), gateway.output, answer.text + str(answer.headers)]
     for secret in secrets:
         assert secret and all(secret not in text for text in texts)
 
@@ -219,7 +220,7 @@ def test_a_token_is_renewed_before_its_end(start, vertex, clock):
     assert len(vertex.tokens.requests) == 1
     clock.forward(450)
     # Nobody waits for the new one while the old one is good.
-    chat_well(gateway, "vertex/gem")
+    answer = chat_well(gateway, "vertex/gem")
     assert vertex.carried() == ["Bearer ya29.token-1"] * 3
 
     def carries_the_new():
@@ -230,7 +231,7 @@ def test_a_token_is_renewed_before_its_end(start, vertex, clock):
     assert len(vertex.tokens.requests) == 2
     claims = [json.loads(decoded(vertex.tokens.assertion(number).split(".")[1])) for number in range(2)]
     assert claims[1]["iat"] - claims[0]["iat"] >= 3450
-    assert_kept_secret(gateway, vertex.secrets())
+    assert_kept_secret(gateway, vertex.secrets(), answer)
 
 
 def test_a_token_that_has_ended_is_not_used(start, vertex, clock):
@@ -346,7 +347,6 @@ def test_an_account_that_cannot_be_used_is_named_in_the_log(start, vertex, fault
     gateway = start(vertex.configuration())
     answer = chat(gateway, "vertex/gem")
     assert status_and_code(answer) == (502, "upstream_auth_failed")
-    gateway.access(answer.headers["x-request-id"])
     assert vertex.origin.requests == [] and vertex.tokens.requests == []
     assert_kept_secret(gateway, vertex.pem.splitlines()[1:-1], answer)
     assert word in gateway.log_file.read_text()
@@ -436,17 +436,17 @@ def write(path, text):
 def test_aws_credentials_of_the_environment(start, bedrock, token):
     env = {"AWS_ACCESS_KEY_ID": "AKIDENVIRONMENT", "AWS_SECRET_ACCESS_KEY": "environment/secret+="}
     gateway = start(bedrock.configuration(), env={**env, **({"AWS_SESSION_TOKEN": token} if token else {})})
-    chat_well(gateway, "aws/m")
+    answer = chat_well(gateway, "aws/m")
     bedrock.verify(0, "AKIDENVIRONMENT", "environment/secret+=", token)
-    assert_kept_secret(gateway, ["environment/secret+="] + ([token] if token else []))
+    assert_kept_secret(gateway, ["environment/secret+="] + ([token] if token else []), answer)
 
 
 def test_aws_credentials_of_the_home(start, bedrock, tmp_path):
     write(tmp_path / "home/.aws/credentials", PROFILES)
     gateway = start(bedrock.configuration(), env={"HOME": str(tmp_path / "home")})
-    chat_well(gateway, "aws/m")
+    answer = chat_well(gateway, "aws/m")
     bedrock.verify(0, "AKIDDEFAULT", "default/secret+=1")
-    assert_kept_secret(gateway, ["default/secret+=1", "other/token=="])
+    assert_kept_secret(gateway, ["default/secret+=1", "other/token=="], answer)
 
 
 @pytest.mark.parametrize("place", ["variable", "configuration"])
@@ -455,9 +455,9 @@ def test_aws_credentials_of_a_profile_in_a_file_named(start, bedrock, tmp_path, 
     more = {"credentialsFile": path} if place == "configuration" else {}
     env = {"AWS_PROFILE": "other"} | ({"AWS_SHARED_CREDENTIALS_FILE": path} if place == "variable" else {})
     gateway = start(bedrock.configuration(**more), env=env)
-    chat_well(gateway, "aws/m")
+    answer = chat_well(gateway, "aws/m")
     bedrock.verify(0, "AKIDOTHER", "other#secret;2", "other/token==")
-    assert_kept_secret(gateway, ["other#secret;2", "other/token=="])
+    assert_kept_secret(gateway, ["other#secret;2", "other/token=="], answer)
 
 
 def test_an_aws_file_is_read_again(start, bedrock, tmp_path, clock):
@@ -480,12 +480,13 @@ class Container:
         self.clock = clock
         self.given = 0
         self.override = None
+        self.target = "/v1/credentials"
         self.origin = origin(self.answer)
 
     def answer(self, request):
         if self.override:
             return self.override
-        if request.target != "/v1/credentials?a=b":
+        if request.target != self.target:
             return 404, {}
         self.given += 1
         return 200, {
@@ -495,9 +496,7 @@ class Container:
 
     @property
     def environment(self):
-        return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.origin.url + "/v1/credentials?a=b", **self.clock.environment,
-        }
+        return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.origin.url + self.target, **self.clock.environment}
 
     def verify(self, bedrock, call, number):
         bedrock.verify(
@@ -513,11 +512,19 @@ def test_aws_credentials_of_a_container(start, bedrock, container):
     env = {"AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-bearer-1", **container.environment}
     gateway = start(bedrock.configuration(), env=env)
     for number in range(3):
-        chat_well(gateway, "aws/m")
+        answer = chat_well(gateway, "aws/m")
         container.verify(bedrock, number, 1)
     (request,) = container.origin.requests
     assert (request.method, request.headers["authorization"]) == ("GET", "container-bearer-1")
-    assert_kept_secret(gateway, ["container/secret", "container/token", "container-bearer"])
+    assert_kept_secret(gateway, ["container/secret", "container/token", "container-bearer"], answer)
+
+
+@pytest.mark.parametrize("target", ["/v1/credentials?id=a-b&x=%2F", "/2016-11-01/credentialprovider/", "/"])
+def test_a_containers_address_is_asked_as_it_is(start, bedrock, container, target):
+    container.target = target
+    gateway = start(bedrock.configuration(), env=container.environment)
+    chat_well(gateway, "aws/m")
+    container.verify(bedrock, 0, 1)
 
 
 def test_a_containers_credentials_are_renewed_before_their_end(start, bedrock, container, clock, tmp_path):
@@ -541,11 +548,11 @@ def test_a_containers_credentials_are_renewed_before_their_end(start, bedrock, c
     eventually(uses_the_new, what="a call with the new credentials")
     container.verify(bedrock, -1, 2)
     clock.forward(3600)
-    chat_well(gateway, "aws/m")
+    answer = chat_well(gateway, "aws/m")
     container.verify(bedrock, -1, 3)
     bearers = [request.headers["authorization"] for request in container.origin.requests]
     assert bearers == ["container-bearer-1", "container-bearer-2", "container-bearer-2"]
-    assert_kept_secret(gateway, ["container/secret", "container/token", "container-bearer"])
+    assert_kept_secret(gateway, ["container/secret", "container/token", "container-bearer"], answer)
 
 
 CONTAINER_TROUBLE = {
@@ -616,7 +623,6 @@ def test_aws_credentials_that_cannot_be_used_are_named_in_the_log(start, bedrock
         bedrock.configuration(), env={**container.environment, "AWS_SHARED_CREDENTIALS_FILE": path, **env})
     answer = chat(gateway, "aws/m")
     assert status_and_code(answer) == (502, "upstream_auth_failed")
-    gateway.access(answer.headers["x-request-id"])
     assert bedrock.origin.requests == [] and container.origin.requests == []
     assert_kept_secret(gateway, ["unusable/secret", "default/secret"], answer)
     assert word in gateway.log_file.read_text()

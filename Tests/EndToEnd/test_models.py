@@ -1,5 +1,6 @@
 """The list of models: in the shape of each official client, and made of what the providers list themselves."""
 
+import concurrent.futures
 import contextlib
 import threading
 
@@ -326,6 +327,22 @@ def test_an_answer_is_kept_and_asked_for_again_when_old(start, origin, clock):
     clock.forward(120)
     assert listed(gateway) == ["gatehouse/echo", "p/second"]
     assert len(server.requests) == 2
+
+
+def test_many_at_once_are_one_question_to_the_provider(start, origin):
+    crowd = 12
+    together = threading.Barrier(crowd)
+    server = origin(lambda _: (200, openai_list(["small"])))
+    gateway = start({"providers": [provider("p", "openai", server.url + "/v1")]})
+
+    def ask():
+        together.wait(20)
+        return listed(gateway)
+
+    with concurrent.futures.ThreadPoolExecutor(crowd) as pool:
+        for answer in [pool.submit(ask) for _ in range(crowd)]:
+            assert answer.result() == ["gatehouse/echo", "p/small"]
+    assert len(server.requests) == 1
 
 
 def test_a_provider_that_fails_later_keeps_what_it_said(start, origin, clock):
