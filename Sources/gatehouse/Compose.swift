@@ -45,7 +45,7 @@ struct Composition {
                 runsDirectory: dataDirectory + "/runs", environment: environment))
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
-            environment: environment)
+            environment: environment, logger: logger)
         let snapshots = SnapshotHolder(snapshot(configuration, factory))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,

@@ -2,6 +2,7 @@ import GatehouseCore
 import GatehouseEngine
 import GatehouseUpstream
 import Glibc
+import Logging
 import NIOCore
 import NIOSSL
 
@@ -13,6 +14,7 @@ struct UpstreamFactory: Sendable {
     let proxy: HTTPProxy?
     let version: String
     let environment: [String: String]
+    let logger: Logger
 
     /// The built-in model, every provider and every agent.
     func entries(_ configuration: GatehouseConfiguration) -> [UpstreamEntry] {
@@ -33,7 +35,7 @@ struct UpstreamFactory: Sendable {
         let timeouts = HTTPTimeouts(
             connect: TimeAmount(settings.timeouts.connect), firstByte: TimeAmount(settings.timeouts.firstByte),
             idle: TimeAmount(settings.timeouts.idle), total: TimeAmount(settings.timeouts.total))
-        let authorizer = (try? authorizer(settings, row)) ?? Authorizer(value: MissingCredential())
+        let authorizer = authorizer(settings, row)
         let access = ProviderAccess(
             key: settings.keys.first?.value, authorizer: authorizer.value,
             headers: settings.headers.map { ($0.name, $0.value) }, userAgent: "gatehouse/\(version)")
@@ -57,8 +59,19 @@ struct UpstreamFactory: Sendable {
 
     private static let clock: @Sendable () -> Int = { time(nil) }
 
-    /// - Throws: for credentials that cannot be read; a provider without any refuses each call.
-    private func authorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) throws -> Authorizer {
+    /// A provider whose credentials cannot be used refuses each call; the log says why, now and then.
+    private func authorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) -> Authorizer {
+        do {
+            return try usableAuthorizer(settings, row)
+        } catch {
+            logger.error(
+                "The credentials of a provider cannot be used",
+                metadata: ["provider": "\(settings.name)", "reason": "\(error)"])
+            return Authorizer(value: MissingCredential("\(error)"))
+        }
+    }
+
+    private func usableAuthorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) throws -> Authorizer {
         switch row.authorization {
         case .bearer, .header, .optionalBearer: return Authorizer()
         case .signature(let service):
@@ -83,13 +96,15 @@ struct UpstreamFactory: Sendable {
     private func explicit(_ settings: ProviderConfiguration) throws -> AWSCredentials? {
         guard let key = settings.keys.first?.value, !key.isEmpty else { return nil }
         let parts = key.reveal().split(separator: ":", maxSplits: 2).map(String.init)
-        guard parts.count >= 2 else { throw ConfigurationMistake() }
+        guard parts.count >= 2 else { throw UnusableKey() }
         return AWSCredentials(
             accessKeyID: parts[0], secretAccessKey: Secret(parts[1]),
             sessionToken: parts.count > 2 ? Secret(parts[2]) : nil)
     }
 
-    private struct ConfigurationMistake: Error {}
+    private struct UnusableKey: Error, CustomStringConvertible {
+        let description = "a key of AWS is written as ACCESS_KEY_ID:SECRET or ACCESS_KEY_ID:SECRET:SESSION_TOKEN"
+    }
 
     private func awsEnvironment(_ settings: ProviderConfiguration) -> [String: String] {
         guard let file = settings.credentialsFile else { return environment }

@@ -16,6 +16,8 @@ package actor ModelCatalog {
     private static let maximumNames = 2000
 
     private var answers: [ObjectIdentifier: Answer] = [:]
+    /// Who waits for an answer to a question that somebody else asked.
+    private var waiting: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
 
     private let now: @Sendable () -> ContinuousClock.Instant
 
@@ -35,22 +37,34 @@ package actor ModelCatalog {
         let now = now()
         let known = Set(entries.compactMap { $0.source.map(ObjectIdentifier.init) })
         answers = answers.filter { known.contains($0.key) }
-        let stale = entries.filter { entry in
-            entry.source.map { answers[ObjectIdentifier($0)].map { $0.until <= now } ?? true } ?? false
+        let stale = entries.compactMap(\.source).filter { source in
+            answers[ObjectIdentifier(source)].map { $0.until <= now } ?? true
         }
-        await withTaskGroup(of: (ObjectIdentifier, [String]?).self) { tasks in
-            for case let source? in stale.map(\.source) {
-                tasks.addTask { (ObjectIdentifier(source), try? await source.models()) }
-            }
-            for await (id, names) in tasks {
-                answers[id] = Answer(
-                    names: Array((names ?? answers[id]?.names ?? []).prefix(Self.maximumNames)),
-                    until: now + (names == nil ? Self.rest : Self.lifetime))
-            }
-        }
+        let others = stale.map { ObjectIdentifier($0) }.filter { waiting[$0] != nil }
+        await ask(stale.filter { waiting[ObjectIdentifier($0)] == nil }, now)
+        for id in others { await answer(of: id) }
         return entries.flatMap { entry in
             let names = entry.source.flatMap { answers[ObjectIdentifier($0)]?.names } ?? []
             return names.map { "\(entry.name)/\($0)" }
         }
+    }
+
+    private func ask(_ sources: [any ModelSource], _ now: ContinuousClock.Instant) async {
+        for source in sources { waiting[ObjectIdentifier(source)] = [] }
+        await withTaskGroup(of: (ObjectIdentifier, [String]?).self) { tasks in
+            for source in sources { tasks.addTask { (ObjectIdentifier(source), try? await source.models()) } }
+            for await (id, names) in tasks {
+                answers[id] = Answer(
+                    names: Array((names ?? answers[id]?.names ?? []).prefix(Self.maximumNames)),
+                    until: now + (names == nil ? Self.rest : Self.lifetime))
+                for waiter in waiting.removeValue(forKey: id) ?? [] { waiter.resume() }
+            }
+        }
+    }
+
+    /// Waits until somebody else's question is answered; not at all when it has been.
+    private func answer(of id: ObjectIdentifier) async {
+        guard waiting[id] != nil else { return }
+        await withCheckedContinuation { waiting[id]?.append($0) }
     }
 }

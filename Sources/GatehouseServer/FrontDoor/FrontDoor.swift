@@ -74,6 +74,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
     private var phaseTick = 0
+    /// Bytes of a body that came after its request was refused.
+    private var discarded = 0
     private var headHasBegun = false
     private var unwritableSince: Int?
     /// What was written of responses and not yet handed to the channel.
@@ -180,6 +182,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func process(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
+        case (.closing, .body(let bytes)):
+            discarded += bytes.readableBytes
+            if discarded > Self.maximumDiscarded { context.close(promise: nil) }
         case (.closing, _): break
         case (.idle, .head(let head)): received(head, context)
         case (.arriving, .body(let bytes)): received(bytes)
@@ -413,7 +418,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .idle where headHasBegun && elapsed > limits.headerSeconds:
             reject(GatehouseError(.requestTimeout, "The request's head took longer than \(limits.headerSeconds) s."))
-        case .idle where elapsed > limits.idleSeconds, .closing where elapsed > 1: context?.close(promise: nil)
+        case .idle where elapsed > limits.idleSeconds, .closing where elapsed > Self.lingering:
+            context?.close(promise: nil)
         case .arriving where elapsed > limits.bodySeconds:
             reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
         case .passing(let passing) where !passing.requestEnded && elapsed > limits.bodySeconds:
@@ -453,11 +459,13 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var isPassing: Bool { if case .passing = state { true } else { false } }
 
-    /// Closes the output at once and the rest a moment later: closing with unread input would reset the connection, and
-    /// the client might never see the answer.
+    /// Ticks that a client that was refused may go on sending, and how many bytes of a body.
+    private static let lingering = 2
+    private static let maximumDiscarded = 64 << 20
+
+    /// Closes the output at once, and the rest when the client has ended or `lingering` is over: closing with unread input
+    /// would reset the connection, and the client might never see the answer.
     private func linger(_ context: ChannelHandlerContext) {
-        let channel = context.channel
-        channel.close(mode: .output, promise: nil)
-        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(40)) { channel.close(promise: nil) }
+        context.channel.close(mode: .output, promise: nil)
     }
 }

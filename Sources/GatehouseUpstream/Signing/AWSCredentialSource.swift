@@ -77,7 +77,11 @@ package struct AWSContainerEndpoint: Sendable, Equatable {
         } else {
             return nil
         }
-        guard let origin = HTTPOrigin(url) else {
+        // The path and the query are asked for as they are written; a base URL would lose a slash at its end.
+        let host = url.index(url.startIndex, offsetBy: url.hasPrefix("https://") ? 8 : 7, limitedBy: url.endIndex)
+        let start = url[(host ?? url.endIndex)...].firstIndex { "/?".contains($0) } ?? url.endIndex
+        let target = url[start...].prefix { $0 != "#" }
+        guard target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let origin = HTTPOrigin(String(url[..<start])) else {
             throw AWSCredentialError("the address of the container's credentials is no http or https URL")
         }
         guard origin.isTLS || origin.isLoopback || Self.plainHosts.contains(origin.host) else {
@@ -85,7 +89,7 @@ package struct AWSContainerEndpoint: Sendable, Equatable {
                 "the address of the container's credentials is neither https nor one of this host or its agent")
         }
         self.origin = origin
-        path = origin.path.isEmpty ? "/" : origin.path
+        path = target.hasPrefix("/") ? String(target) : "/" + target
         if let file = value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             token = .file(file)
         } else {
