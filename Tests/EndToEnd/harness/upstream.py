@@ -15,6 +15,8 @@ class Request:
     #: Names in lower case.
     headers: dict
     body: bytes
+    #: The gateway went away before the answer's end.
+    left: threading.Event = field(default_factory=threading.Event)
 
     def json(self):
         return json.loads(self.body)
@@ -22,7 +24,9 @@ class Request:
 
 @dataclass
 class Answer:
-    """What goes back. `body` may be bytes, what becomes JSON, or an iterator of bytes, each a chunk of its own."""
+    """What goes back. `body` may be bytes, what becomes JSON, or an iterator of bytes, each a chunk of its own; `None` among
+    them breaks off.
+    """
 
     body: object
     status: int = 200
@@ -64,7 +68,7 @@ def _handler(upstream):
             try:
                 self.give(answer)
             except ConnectionError:
-                pass  # The gateway may leave whenever it wants.
+                request.left.set()
 
         def give(self, answer):
             body = answer.body
@@ -83,6 +87,8 @@ def _handler(upstream):
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
             for piece in body:
+                if piece is None:
+                    return
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
