@@ -228,7 +228,7 @@ def test_dimensions(client, upstream, target):
 
 
 def test_dimensions_of_mistral_have_a_name_of_their_own(client, upstream):
-    """Within one dialect the caller's bytes go out: the vendor's own word works, and OpenAI's is the vendor's to refuse."""
+    """Within one dialect the caller's bytes go out: the vendor's word works, OpenAI's is the vendor's to refuse."""
     own = {"output_dimension": 256}
     answer = client.embeddings.create(model=model("mistral"), input=TEXT, extra_body=own)
     assert answer.data[0].embedding == vector(TEXT, 256)
@@ -251,7 +251,7 @@ def test_titans_first_generation(client, gateway, upstream):
 
 
 def test_no_usage_is_made_up(client, gateway, upstream):
-    """Gemini's first generation tells none: the answer has zeros, which the client's type demands, the record nothing."""
+    """Gemini's first generation tells none: the answer has zeros, as the client's type demands, the record nothing."""
     raw = client.embeddings.with_raw_response.create(model="gemini/gemini-embedding-001", input=TEXT)
     assert raw.parse().usage.prompt_tokens == 0
     record = gateway.access(raw.headers["x-request-id"])
@@ -308,7 +308,8 @@ def test_a_purpose_that_the_target_knows(client, upstream, target):
 def test_the_bytes_go_through_but_for_the_models_name(gateway, upstream, target):
     provider, name = TARGETS[target]
     template = '{ "input" :["a\\u0062c", "d"],"model":  "%s" , "encoding_format":"float"}'
-    body = b'{"object":"list","data":[{"embedding":[1.50,-0.0,1e-7],"index":0}], "model":"x","usage":{"prompt_tokens":2}}\n'
+    data = b'[{"embedding":[1.50,-0.0,1e-7],"index":0}]'
+    body = b'{"object":"list","data":%s, "model":"x","usage":{"prompt_tokens":2}}\n' % data
     upstream.instead = Answer(body)
     answer = post(gateway, (template % f"{provider}/{name}").encode())
     assert answer.content == body

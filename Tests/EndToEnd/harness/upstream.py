@@ -24,8 +24,8 @@ class Request:
 
 @dataclass
 class Answer:
-    """What goes back. `body` may be bytes, what becomes JSON, or an iterator of bytes, each a chunk of its own; `None` among
-    them breaks off.
+    """What goes back. `body` may be bytes, what becomes JSON, or an iterator of bytes, each a chunk of its own; `None`
+    among them breaks off.
     """
 
     body: object
