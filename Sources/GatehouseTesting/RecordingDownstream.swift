@@ -9,6 +9,7 @@ package final class RecordingDownstream: CallDownstream {
     package private(set) var body = ""
     package private(set) var isStream = false
     package private(set) var hasEnded = false
+    package private(set) var isSevered = false
     package private(set) var flushes = 0
 
     package init() {}
@@ -27,6 +28,8 @@ package final class RecordingDownstream: CallDownstream {
     package func write(_ bytes: ByteBuffer) { body += String(buffer: bytes) }
     package func flush() { flushes += 1 }
     package func endStream() { hasEnded = true }
+
+    package func sever() { isSevered = true }
 }
 
 /// Keeps the records of settled calls.

@@ -21,12 +21,14 @@ struct AnswerLane: Sendable {
     private let identity: AnswerIdentity
     private let names: NameMap
     private let isGeneration: Bool
+    private let surface: Surface
     private let translation: AnswerTranslation?
 
     // One of these is there. Optionals, not an enum: they are changed in place, and an enum's payload would be copied out
     // and back for every chunk.
     private var byteStream: OpenAIByteStream?
     private var relay: StreamRelay?
+    private var eventRelay: EventRelay?
     private var decoder: (any StreamDecoder)?
     private var encoder: (any StreamEncoder)?
     private var builder: AnswerBuilder?
@@ -40,6 +42,8 @@ struct AnswerLane: Sendable {
     private var held = ByteBuffer()
     private var hasContent = false
     private var toldUsage: Usage?
+    /// Tokens of the input, as the head of the response tells them.
+    var toldInput: Int?
     private(set) var cost: Cost?
     private(set) var reason: FinishReason?
 
@@ -47,7 +51,8 @@ struct AnswerLane: Sendable {
         dialect = plan.operation.dialect
         identity = plan.identity
         names = plan.names
-        isGeneration = plan.operation.surface == .generation
+        surface = plan.operation.surface
+        isGeneration = surface == .generation
         translation = plan.translation
         keepsItems = plan.keepsItems
         if case .wire(let wire) = plan.lane { self.wire = wire } else { wire = nil }
@@ -69,7 +74,7 @@ struct AnswerLane: Sendable {
     }
 
     /// As far as the upstream has told it.
-    var usage: Usage? { toldUsage ?? byteStream?.usage ?? relay?.usage }
+    var usage: Usage? { toldUsage ?? byteStream?.usage ?? relay?.usage ?? eventRelay?.usage }
 
     /// What the vendor sealed in this answer, once it is whole.
     var seals: [Seal] { sealCollector?.seals ?? wholeSeals }
@@ -131,6 +136,17 @@ struct AnswerLane: Sendable {
         events.removeAll(keepingCapacity: true)
         pass(buffer, &output)
     }
+
+    // MARK: Streams of other surfaces
+
+    /// What passes is a stream of events, to be passed on in whole ones.
+    mutating func watchEvents() { eventRelay = EventRelay() }
+
+    var watchesEvents: Bool { eventRelay != nil }
+
+    /// `nil` when nothing is looked into.
+    mutating func receivePassing(_ bytes: ByteBuffer) -> AnswerOutput? { eventRelay?.receive(bytes) }
+    mutating func endPassing() -> AnswerOutput? { eventRelay?.end() }
 
     // MARK: Events
 
@@ -236,6 +252,9 @@ struct AnswerLane: Sendable {
                 guard try OpenAIChunk(bytes).error == nil else {
                     return .failure(OpenAIFailure.classify(errorObject: bytes, in: bytes))
                 }
+                if let missing = try UsageReader.missing(bytes, of: surface) {
+                    return .failure(Failure(.protocol, detail: "answer without \(missing)"))
+                }
             } catch {
                 return .failure(Failure(.protocol, detail: "answer is not a JSON object: \(error.kind)"))
             }
@@ -243,7 +262,7 @@ struct AnswerLane: Sendable {
             return .success(body)
         }
         do throws(Failure) {
-            let (answer, usage) = try translation.translate(body, as: identity)
+            let (answer, usage) = try translation.translate(body, as: identity, toldInput: toldInput)
             toldUsage = usage
             return .success(answer)
         } catch {

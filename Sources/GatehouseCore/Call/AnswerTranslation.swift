@@ -8,13 +8,15 @@ package enum AnswerTranslation: Sendable {
 
     /// Reads the target's answer and writes the caller's.
     ///
+    /// - Parameter toldInput: Tokens of the input that the head of the response tells.
     /// - Throws: `Failure` for an error inside it, or an answer that is not what was asked for.
     func translate(
-        _ body: ByteBuffer, as identity: AnswerIdentity
+        _ body: ByteBuffer, as identity: AnswerIdentity, toldInput: Int? = nil
     ) throws(Failure) -> (body: ByteBuffer, usage: Usage?) {
         switch self {
         case .embeddings(let request, let caller, let target):
-            let response = try target.decodeResponse(body)
+            var response = try target.decodeResponse(body)
+            if response.usage?.input ?? 0 == 0, let toldInput { response.usage = Usage(input: toldInput, output: 0) }
             try response.check(against: request)
             return (caller.encodeResponse(response, to: request, as: identity), response.usage)
         case .tokenCount(let caller, let target):
@@ -30,6 +32,9 @@ package enum AnswerTranslation: Sendable {
             return (answer.bytes, nil)
         case .rerank(let request, let caller, let target):
             let response = try target.decodeResponse(try Self.document(body))
+            guard response.results.allSatisfy({ request.documents.indices.contains($0.index) }) else {
+                throw Failure(.protocol, detail: "a result for a document that was not sent")
+            }
             return (caller.encodeResponse(response, to: request, as: identity).bytes, response.usage)
         }
     }
@@ -56,11 +61,12 @@ package enum RequestTranslation {
         case .embeddings: return try embeddings(document, operation, wire, target)
         case .tokenCount: return try tokenCount(document, operation, wire, target)
         case .rerank:
-            let caller = RerankCodec.cohere
+            // Both forms ask alike: what only Cohere knows is left out for others, and the answer is told in the words of
+            // whoever gives it.
             let codec: RerankCodec = wire == .cohere ? .cohere : .jina
-            var request = try caller.decodeRequest(document)
+            var request = try RerankCodec.cohere.decodeRequest(document)
             request.model = target.model
-            return (try codec.encodeRequest(request), .rerank(request, caller: caller, target: codec))
+            return (try codec.encodeRequest(request), .rerank(request, caller: codec, target: codec))
         default:
             throw GatehouseError(.unsupportedParameter, "This model does not offer \(operation.path).", param: "model")
         }
@@ -86,7 +92,7 @@ package enum RequestTranslation {
         case .gemini: GeminiEmbeddingsCodec(target: target)
         case .cohere: CohereEmbeddings()
         case .ollama: OllamaEmbeddings()
-        case .bedrock where target.model.hasPrefix("cohere."): CohereEmbeddings(hasModel: false)
+        case .bedrock where BedrockModel(target.model).family == .cohere: CohereEmbeddings(hasModel: false)
         case .bedrock: TitanEmbeddings()
         default: OpenAIEmbeddings()
         }

@@ -40,7 +40,7 @@ package struct CallMachine: Sendable {
         }
     }
 
-    /// What the driver has to do. After `respond`, `finish`, `fail`, `breakOff` and `stop` the call is over: release the
+    /// What the driver has to do. After `respond`, `finish`, `fail`, `breakOff`, `sever` and `stop` the call is over: release the
     /// upstream and settle.
     package enum Action: Sendable, Equatable {
         case wait
@@ -55,6 +55,8 @@ package struct CallMachine: Sendable {
         case fail(GatehouseError)
         /// Send these bytes, then the error as the stream's last event, and end.
         case breakOff(Pieces, GatehouseError)
+        /// Bytes of no format were sent, which no error can stand behind: break the connection.
+        case sever(GatehouseError)
         /// The caller has gone: send nothing.
         case stop
     }
@@ -130,11 +132,13 @@ package struct CallMachine: Sendable {
     /// The head of the provider's response.
     package mutating func received(head: UpstreamHead) -> Action {
         guard case .waiting = state else { return unexpected("second head") }
+        lane.toldInput = head.inputTokens
         switch head.status {
         case 200..<300:
             let isEventStream = Self.isStream(head.contentType)
             if passes(head.contentType) {
-                contentType = head.contentType
+                contentType = head.fullType ?? head.contentType
+                if Self.isStream(head.contentType) { lane.watchEvents() }
                 state = .passing
             } else if plan.stream, isEventStream {
                 state = .streaming
@@ -155,7 +159,7 @@ package struct CallMachine: Sendable {
     private func passes(_ type: String) -> Bool {
         switch plan.operation.surface {
         case .generation: false
-        case .speech, .transcription: !Self.isJSON(type) && type != "text/html"
+        case .speech, .transcription, .translation: !Self.isJSON(type) && type != "text/html"
         default: Self.isStream(type)
         }
     }
@@ -174,7 +178,9 @@ package struct CallMachine: Sendable {
     package mutating func received(bytes: ByteBuffer) -> Action {
         switch state {
         case .streaming: return relay(bytes)
-        case .passing: return relay(.one(bytes))
+        case .passing:
+            guard let output = lane.receivePassing(bytes) else { return relay(.one(bytes)) }
+            return perform(output)
         case .buffering(var body):
             state = .over
             // Looked at before it is added: growing a buffer beyond the limit would cost twice the limit.
@@ -202,7 +208,9 @@ package struct CallMachine: Sendable {
     package mutating func receivedEnd() -> Action {
         switch state {
         case .streaming: return endOfStream()
-        case .passing: return finish(.none)
+        case .passing:
+            guard let output = lane.endPassing() else { return finish(.none) }
+            return perform(output)
         case .buffering(let body): return finishWhole(body)
         case .bufferingError(let head, let body):
             return end(lane.failure(head, body))
@@ -262,8 +270,10 @@ package struct CallMachine: Sendable {
     /// This gateway ends the call: a deadline of its own, a shutdown.
     package mutating func abort(_ error: GatehouseError) -> Action {
         guard !isOver else { return .wait }
+        let isSevered = isPassingBytes
         settle(.failed(error.code, nil))
-        return isCommitted ? .breakOff(.none, error) : .fail(error)
+        guard isCommitted else { return .fail(error) }
+        return isSevered ? .sever(error) : .breakOff(.none, error)
     }
 
     /// The caller has gone.
@@ -293,9 +303,15 @@ package struct CallMachine: Sendable {
     private mutating func end(_ failure: Failure, after pieces: Pieces = .none) -> Action {
         guard !isOver else { return .wait }
         let error = GatehouseError(failure, of: plan.upstreamKind)
+        let isSevered = isPassingBytes
         settle(.failed(error.code, failure))
         guard isCommitted else { return .fail(error) }
-        return .breakOff(pieces, error)
+        return isSevered ? .sever(error) : .breakOff(pieces, error)
+    }
+
+    /// What goes through is sound or plain text: it has no place for an error.
+    private var isPassingBytes: Bool {
+        if case .passing = state { !lane.watchesEvents } else { false }
     }
 
     private mutating func unexpected(_ what: String) -> Action {

@@ -175,7 +175,7 @@ private struct Scan {
             case .embedContent: (name, other, kind) = ("content", "requests", .any)
             case .moderations: (name, other, kind) = ("input", nil, .any)
             case .rerank: (name, other, kind) = ("documents", nil, .any)
-            case .transcriptions: (name, other, kind) = ("file", nil, .any)
+            case .transcriptions, .translations: (name, other, kind) = ("file", nil, .any)
             }
         }
     }

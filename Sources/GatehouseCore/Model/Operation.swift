@@ -13,12 +13,13 @@ package enum Operation: String, Sendable, CaseIterable {
     case images
     case speech
     case transcriptions
+    case translations
     case rerank
 
     /// The wire format of the route, and of its errors.
     package var dialect: Dialect {
         switch self {
-        case .chatCompletions, .embeddings, .moderations, .images, .speech, .transcriptions: .openAIChat
+        case .chatCompletions, .embeddings, .moderations, .images, .speech, .transcriptions, .translations: .openAIChat
         case .completions: .openAICompletions
         case .responses: .openAIResponses
         case .messages, .countTokens: .anthropic
@@ -37,6 +38,7 @@ package enum Operation: String, Sendable, CaseIterable {
         case .images: .images
         case .speech: .speech
         case .transcriptions: .transcription
+        case .translations: .translation
         case .rerank: .rerank
         }
     }
@@ -57,6 +59,7 @@ package enum Operation: String, Sendable, CaseIterable {
         case .images: "/v1/images/generations"
         case .speech: "/v1/audio/speech"
         case .transcriptions: "/v1/audio/transcriptions"
+        case .translations: "/v1/audio/translations"
         case .rerank: "/v1/rerank"
         }
     }
@@ -72,5 +75,7 @@ package enum Surface: String, Sendable, CaseIterable {
     case images
     case speech
     case transcription
+    /// Of sound into English text.
+    case translation
     case rerank
 }

@@ -75,6 +75,10 @@ package struct UpstreamHead: Sendable, Equatable {
     package var status: Int
     /// Lower-cased, without parameters; empty when absent.
     package var contentType: String
+    /// As received, where it has parameters and is neither JSON nor a stream.
+    package var fullType: String?
+    /// Tokens of the input, where the head tells them (`x-amzn-bedrock-input-token-count`).
+    package var inputTokens: Int?
     /// As received.
     package var retryAfter: String?
     /// As received, in milliseconds (`retry-after-ms`).

@@ -12,6 +12,8 @@ package protocol CallDownstream: AnyObject {
     func flush()
     /// Ends a stream as its framing says.
     func endStream()
+    /// Ends a stream so that the client must notice that it is not whole.
+    func sever()
 }
 
 /// What the head of a response must say.

@@ -172,7 +172,7 @@ package final class CallDriver: UpstreamReply {
             write(pieces)
             downstream?.flush()
         case .relay(let pieces): write(pieces)
-        case .respond, .finish, .fail, .breakOff, .stop:
+        case .respond, .finish, .fail, .breakOff, .sever, .stop:
             conclude()
             end(action)
             settle()
@@ -197,6 +197,7 @@ package final class CallDriver: UpstreamReply {
             write(pieces)
             if let event = machine?.errorEvent(error, requestID: request.id) { write(event) }
             downstream?.endStream()
+        case .sever: downstream?.sever()
         case .stop:
             if record.status == 0 { record.status = 499 }
         }

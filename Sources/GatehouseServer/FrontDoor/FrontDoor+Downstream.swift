@@ -52,6 +52,11 @@ extension FrontDoor: CallDownstream {
         endResponse()
     }
 
+    func sever() {
+        flush()
+        responseEnded(keepAlive: false)
+    }
+
     private var isChunked: Bool {
         if case .calling(let call) = state { call.chunked } else { false }
     }
@@ -85,7 +90,7 @@ extension FrontDoor: CallDownstream {
     }
 
     private static func type(ofStream head: CallResponseHead) -> String {
-        if let type = head.contentType, isHeaderValue(type) { return type }
+        if let type = head.contentType, type.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return type }
         return head.isArray ? "application/json" : "text/event-stream; charset=utf-8"
     }
 

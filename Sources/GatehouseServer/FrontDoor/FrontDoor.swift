@@ -275,7 +275,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func contentType(
         _ fields: RequestFields, _ operation: GatehouseCore.Operation
     ) throws(GatehouseError) -> String? {
-        if operation == .transcriptions {
+        if operation == .transcriptions || operation == .translations {
             guard let type = fields.contentType, type.lowercased().hasPrefix("multipart/form-data") else {
                 throw GatehouseError(
                     .unsupportedMediaType, "The body must be multipart/form-data.", param: "content-type")

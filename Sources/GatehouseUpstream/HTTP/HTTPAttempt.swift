@@ -150,6 +150,10 @@ extension UpstreamHead {
             status: head.status, contentType: head.contentType.map(Self.bareType) ?? "", retryAfter: head.retryAfter,
             retryAfterMilliseconds: head.retryAfterMilliseconds,
             requestID: (head.requestID ?? head.otherRequestID).map { String($0.prefix(128)) })
+        if let type = head.contentType, type.utf8.contains(UInt8(ascii: ";")), type.utf8.count <= 256 {
+            fullType = type
+        }
+        inputTokens = head.inputTokens.flatMap(Int.init).flatMap { (0...1 << 40).contains($0) ? $0 : nil }
     }
 
     /// Without parameters, in lower case.

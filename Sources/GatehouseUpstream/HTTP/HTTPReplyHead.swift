@@ -11,6 +11,8 @@ struct HTTPReplyHead: Equatable {
     var requestID: String?
     /// What providers say instead of `x-request-id`: `request-id`, `x-amzn-requestid`, `apim-request-id`.
     var otherRequestID: String?
+    /// `x-amzn-bedrock-input-token-count`.
+    var inputTokens: String?
     /// The first `keep-alive`.
     var keepAlive: String?
 
@@ -33,6 +35,7 @@ struct HTTPReplyHead: Equatable {
             let text = bytes.text(value)
             contentEncoding = contentEncoding.map { "\($0), \(text)" } ?? text
         case 16 where bytes.hasName("x-amzn-requestid", at: name): otherRequestID = bytes.text(value)
+        case 32 where bytes.hasName("x-amzn-bedrock-input-token-count", at: name): inputTokens = bytes.text(value)
         default: break
         }
     }

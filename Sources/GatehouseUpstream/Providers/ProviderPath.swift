@@ -83,6 +83,7 @@ enum ProviderPath {
         case .images: "/images/generations"
         case .speech: "/audio/speech"
         case .transcription: "/audio/transcriptions"
+        case .translation: "/audio/translations"
         case .rerank: "/rerank"
         }
     }

@@ -87,7 +87,7 @@ import Testing
         #expect(broken.dialogue.error?.code == .upstreamInvalidResponse)
     }
 
-    @Test func rankingsOfJinaForCohere() throws {
+    @Test func rankingsAreToldAsTheServerTellsThem() throws {
         let body = #"{"model":"alias","query":"q","documents":["a","b"],"top_n":1}"#
         var exchange = try Exchange(.rerank, body, to: .openAIChat)
         #expect(exchange.sent["model"]?.string == "real" && exchange.sent["top_n"]?.int == 1)
@@ -95,7 +95,10 @@ import Testing
             #"{"model":"j","usage":{"total_tokens":9},"results":[{"index":1,"relevance_score":0.9}]}"#)
         #expect(answer?["results"]?[0]?["index"]?.int == 1)
         #expect(answer?["results"]?[0]?["relevance_score"]?.numberText == "0.9")
-        #expect(answer?["meta"]?["api_version"]?["version"]?.string == "2")
+        #expect(answer?["usage"]?["total_tokens"]?.int == 9 && answer?["meta"] == nil)
+        var odd = try Exchange(.rerank, body, to: .openAIChat)
+        #expect(odd.answer(#"{"results":[{"index":2,"relevance_score":0.9}]}"#) == nil)
+        #expect(odd.dialogue.error?.code == .upstreamInvalidResponse, "there is no third document")
     }
 
     @Test func whatCannotBeTranslatedIsRefused() {

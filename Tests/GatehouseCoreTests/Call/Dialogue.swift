@@ -58,7 +58,7 @@ struct Dialogue {
         case .breakOff(let pieces, let error):
             write(pieces)
             out += String(buffer: machine.errorEvent(error, requestID: "req"))
-        case .wait, .respond, .fail, .stop: break
+        case .wait, .respond, .fail, .sever, .stop: break
         }
         return action
     }

@@ -88,7 +88,7 @@ package enum RerankCodec: Sendable, CaseIterable {
         let own = response.extensions.written(dialect)
         switch self {
         case .cohere:
-            let units = JSONValue.object(["search_units": .int(response.searchUnits ?? 1)])
+            let units = response.searchUnits.map { JSONValue.object(["search_units": .int($0)]) }
             let version = JSONValue.object(["version": .string("2")])
             let meta = JSONValue.object(["api_version": version, "billed_units": units])
             return JSONValue.object([

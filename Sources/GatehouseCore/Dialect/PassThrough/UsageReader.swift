@@ -36,6 +36,21 @@ package enum UsageReader {
         return result == PassThroughUsage() ? nil : result
     }
 
+    /// The member without which an answer in OpenAI's form says nothing; `nil` when it is there, or none is needed.
+    static func missing(_ bytes: Span<UInt8>, of surface: Surface) throws(JSONSyntaxError) -> StaticString? {
+        let name: StaticString
+        switch surface {
+        case .embeddings, .images: name = "data"
+        case .moderation: name = "results"
+        default: return nil
+        }
+        var object = try JSONObjectReader(bytes, at: 0)
+        while let key = try object.nextKey(bytes) {
+            if try object.skipValue(bytes).kind == .array, JSONObjectReader.isKey(key, name, bytes) { return nil }
+        }
+        return name
+    }
+
     /// Reads a `usage` object; `nil` when it has no tokens. The total stands for the input where nothing else is told.
     static func tokens(_ usage: JSONValue) -> Usage? {
         func count(_ names: String...) -> Int? { names.lazy.compactMap { usage[$0]?.count }.first }
