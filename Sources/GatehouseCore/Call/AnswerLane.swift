@@ -28,7 +28,8 @@ struct AnswerLane: Sendable {
     // and back for every chunk.
     private var byteStream: OpenAIByteStream?
     private var relay: StreamRelay?
-    private var eventRelay: EventRelay?
+    /// In a box: few answers need it, and all would carry it.
+    private var eventRelay: (any PassingRelay)?
     private var decoder: (any StreamDecoder)?
     private var encoder: (any StreamEncoder)?
     private var builder: AnswerBuilder?

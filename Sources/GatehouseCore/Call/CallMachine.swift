@@ -21,6 +21,8 @@ package struct CallMachine: Sendable {
         package var names: NameMap
         /// How the answer is translated, where it is not a generation.
         package var translation: AnswerTranslation?
+        /// Whether the answer is written here, and not passed on as it is.
+        package var isTranslated: Bool { lane != .wire(operation.dialect) }
         /// Whether the items of the answer are asked for when it is whole.
         package var keepsItems = false
 
@@ -112,15 +114,16 @@ package struct CallMachine: Sendable {
         package var outcome: Outcome
         package var usage: Usage?
         package var cost: Cost?
-        package var seals: [Seal]
-        package var items: [ByteBuffer]
     }
 
     /// What became of the call, for its record. `mutating` although nothing changes: a machine that is asked in place
     /// need not be copied, and it is large.
     package mutating func report() -> Report {
-        Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost, seals: seals, items: items)
+        Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost)
     }
+
+    /// What an answer that is whole leaves for the next turn: what the vendor sealed, and its items. `mutating` as above.
+    package mutating func heritage() -> (seals: [Seal], items: [ByteBuffer]) { (seals, items) }
 
     /// The error as the caller's dialect ends a stream with it.
     package mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {

@@ -1,8 +1,17 @@
 import NIOCore
 
+/// Relays what an upstream sends on a surface that is passed through, and looks into it on the way.
+protocol PassingRelay: Sendable {
+    /// As far as the upstream has told it.
+    var usage: Usage? { get }
+    mutating func receive(_ bytes: ByteBuffer) -> AnswerOutput
+    /// The transport ended as its framing says.
+    mutating func end() -> AnswerOutput
+}
+
 /// Relays server-sent events of OpenAI's surfaces other than generation (pictures as they are painted, sound, transcripts)
 /// byte for byte, in whole events, while it watches for the usage and the last one.
-struct EventRelay: Sendable {
+struct EventRelay: PassingRelay {
     private var parser = SSEParser()
     private(set) var usage: Usage?
     private var isWhole = false

@@ -211,10 +211,14 @@ package final class CallDriver: UpstreamReply {
         record.usage = report.usage
         record.cost = report.cost
         guard case .completed = report.outcome else { return }
-        memory.seals.keep(report.seals, owner: request.principal.name)
+        // Within one dialect nothing is left behind.
+        guard let isTranslated = machine?.plan.isTranslated, isTranslated, let left = machine?.heritage() else {
+            return
+        }
+        memory.seals.keep(left.seals, owner: request.principal.name)
         guard let said, let identity = machine?.plan.identity else { return }
         memory.conversations.keep(
-            ResponsesHistory.whole(said, with: report.items), id: ResponsesHistory.id(of: identity),
+            ResponsesHistory.whole(said, with: left.items), id: ResponsesHistory.id(of: identity),
             owner: request.principal.name)
     }
 

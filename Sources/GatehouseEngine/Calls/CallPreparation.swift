@@ -159,16 +159,25 @@ struct CallPreparation {
     }
 }
 
-/// The head of a call's body: of JSON, or of a form with a sound file.
-enum CallHead {
-    case json(RequestHead)
-    case form(model: String, MultipartHead)
+/// The head of a call's body: of JSON, or of a form with a sound file. A class: it is looked at many times and never
+/// changed, and a copy of all it holds would be made for each look.
+final class CallHead {
+    let model: String
+    let stream: Bool
+    let wantsUsage: Bool
+    let isNested: Bool
+    /// The id of the answer that the request goes on from.
+    let previousResponse: String?
+    private let json: RequestHead?
+    private let form: MultipartHead?
 
     /// - Throws: `GatehouseError` that names the field at fault.
     init(_ call: CallRequest) throws(GatehouseError) {
         guard let type = call.contentType else {
-            self = .json(
-                try RequestHead(scanning: call.body, operation: call.operation, target: call.target))
+            let head = try RequestHead(scanning: call.body, operation: call.operation, target: call.target)
+            (model, stream, wantsUsage) = (head.model, head.stream, head.wantsUsage)
+            (isNested, previousResponse) = (head.isNested, head.previousResponse)
+            (json, form) = (head, nil)
             return
         }
         let form = try MultipartScanner.head(
@@ -179,40 +188,13 @@ enum CallHead {
         guard form.names.contains("file") else {
             throw GatehouseError(.missingField, "The field file is missing.", param: "file")
         }
-        self = .form(model: model, form)
+        (self.model, stream, wantsUsage) = (model, form.value("stream") == "true", true)
+        (isNested, previousResponse) = (false, nil)
+        (json, self.form) = (nil, form)
     }
 
-    var model: String {
-        switch self {
-        case .json(let head): head.model
-        case .form(let model, _): model
-        }
-    }
-
-    var stream: Bool {
-        switch self {
-        case .json(let head): head.stream
-        case .form(_, let form): form.value("stream") == "true"
-        }
-    }
-
-    /// The id of the answer that the request goes on from.
-    var previousResponse: String? {
-        if case .json(let head) = self { head.previousResponse } else { nil }
-    }
-
-    var isNested: Bool {
-        if case .json(let head) = self { head.isNested } else { false }
-    }
-
-    var wantsUsage: Bool {
-        if case .json(let head) = self { head.wantsUsage } else { true }
-    }
-
+    /// The edits that turn the caller's body into the target's.
     func splice(model: String, habits: RequestHabits) -> JSONSplice {
-        switch self {
-        case .json(let head): head.splice(model: model, habits: habits)
-        case .form(_, let form): form.splice(model: model)
-        }
+        json?.splice(model: model, habits: habits) ?? form?.splice(model: model) ?? JSONSplice()
     }
 }

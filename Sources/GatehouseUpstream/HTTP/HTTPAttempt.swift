@@ -150,15 +150,16 @@ extension UpstreamHead {
             status: head.status, contentType: head.contentType.map(Self.bareType) ?? "", retryAfter: head.retryAfter,
             retryAfterMilliseconds: head.retryAfterMilliseconds,
             requestID: (head.requestID ?? head.otherRequestID).map { String($0.prefix(128)) })
-        if let type = head.contentType, type.utf8.contains(UInt8(ascii: ";")), type.utf8.count <= 256 {
-            fullType = type
-        }
+        if let type = head.contentType, !Self.isUsual(type), type.utf8.count <= 256 { fullType = type }
+        guard head.inputTokens != nil else { return }
         inputTokens = head.inputTokens.flatMap(Int.init).flatMap { (0...1 << 40).contains($0) ? $0 : nil }
     }
 
+    private static func isUsual(_ type: String) -> Bool { type == "application/json" || type == "text/event-stream" }
+
     /// Without parameters, in lower case.
     private static func bareType(_ value: String) -> String {
-        if value == "application/json" || value == "text/event-stream" { return value }
+        if isUsual(value) { return value }
         return value.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
     }
 }
