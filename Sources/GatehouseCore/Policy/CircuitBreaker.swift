@@ -87,7 +87,7 @@ package struct CircuitBreaker: Sendable {
     }
 
     /// When it is worth asking again, for a caller that is refused; `nil` when it admits now.
-    package func closedUntil(now: Instant) -> Instant? {
+    package func refusesUntil(now: Instant) -> Instant? {
         switch phase {
         case .closed: return nil
         case .open(let until): return until <= now ? nil : until

@@ -2,19 +2,21 @@
 ///
 /// Latencies differ by prompt, so it compares averages: when a window's is well above what an idle deployment takes, or
 /// the deployment says that it is overloaded, the limit falls by a tenth; when it is not and the limit was used, it
-/// rises by a tenth. What idle means is measured anew now and then, with a quarter of the calls for a moment: a model
-/// that became slower would else be taken for an overloaded one.
+/// rises by a tenth. When it fell, what idle means is measured anew, not too often, with a quarter of the calls for a
+/// moment: a model that became slower would else be taken for an overloaded one. A limit that never has to fall is
+/// never disturbed.
 package struct ConcurrencyLimit: Sendable {
     package struct Settings: Sendable, Equatable {
         package var minimum = 4
         package var maximum = 256
-        package var initial = 32
+        /// Where it begins: rather too low, since the first latency is taken for an idle one.
+        package var initial = 16
         /// Latencies up to so many times the idle one, and this much more, are well.
         package var tolerance = 2.0
         package var slack = Interval.milliseconds(20)
         /// Samples of a window.
         package var samples = 20
-        /// Windows between two measurements of the idle latency.
+        /// At least so many windows are between two measurements of the idle latency.
         package var windows = 30
 
         package init() {}
@@ -35,13 +37,15 @@ package struct ConcurrencyLimit: Sendable {
     private var window: Window
     private var idle: Double?
     private var windows = 0
-    /// Begins with a measurement: the first impression of a busy deployment would be a wrong one.
-    private var isMeasuring = true
+    private var hasFallen = false
+    private var isMeasuring = false
 
     package init(_ settings: Settings = Settings(), now: Instant) {
         self.settings = settings
         window = Window(begin: now)
         exact = 0
+        // The first impression may have been one of a busy deployment: measure at the first fall.
+        windows = settings.windows
         set(Double(settings.initial))
     }
 
@@ -77,9 +81,10 @@ package struct ConcurrencyLimit: Sendable {
 
     private mutating func close() {
         let mean = window.mean
-        windows += 1
+        windows = min(windows + 1, settings.windows)
         guard !isMeasuring else {
             isMeasuring = false
+            hasFallen = false
             // Much better than thought: it may be better still, so look again soon.
             windows = mean < (idle ?? 0) * 0.7 ? settings.windows - settings.windows / 6 : 0
             idle = mean
@@ -92,16 +97,16 @@ package struct ConcurrencyLimit: Sendable {
         if window.peak * 2 < limit {
             // So few calls are no load: this is what idle means now.
             idle = known + (mean - known) / 4
-            windows = 0
             return
         }
         if mean < known { idle = known + (mean - known) / 4 }
         if mean > known * settings.tolerance + settings.slack.inSeconds {
+            hasFallen = true
             set(exact * 0.9)
         } else if window.peak * 5 >= limit * 4 {
             set(max(exact + 1, exact * 1.1))
         }
-        isMeasuring = windows >= settings.windows
+        isMeasuring = hasFallen && windows >= settings.windows
     }
 
     private var lowest: Int { max(1, settings.minimum) }

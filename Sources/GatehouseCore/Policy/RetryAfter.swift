@@ -15,7 +15,7 @@ package enum RetryAfter {
         if let number = Double(value.filter { $0 != " " }) {
             return number.isFinite && number >= 0 ? clamp(number) : nil
         }
-        guard let now, let date = HTTPDate.seconds(value, now: now) else { return nil }
+        guard let now, let date = HTTPDateParser.seconds(value, now: now) else { return nil }
         return clamp(Double(date) - Double(now))
     }
 

@@ -31,7 +31,7 @@ package struct RetryBudget: Sendable {
     /// The first attempt of a call begins. One that is refused before it reaches an upstream does not count.
     package mutating func firstAttempt(now: Instant) {
         refill(now)
-        balance = min(Self.full(settings), balance + max(0, settings.share))
+        balance = min(Self.full(settings), balance + min(max(settings.share, 0), 1000))
     }
 
     /// Takes one try for a retry, a fallback or a hedge. `false`: there is none, and the failure stands.

@@ -128,6 +128,7 @@ import Testing
                     let waiter = model.waiting.removeValue(forKey: next)
                     #expect(waiter.map { now - $0.since < .seconds(1) } == true, "seed \(seed)")
                     model.running.insert(next)
+                    #expect(model.running.count <= model.limit, "seed \(seed)")
                 }
                 #expect(queue.inFlight == model.running.count, "seed \(seed)")
                 #expect(queue.queued == model.waiting.count && queue.queued <= bound, "seed \(seed)")

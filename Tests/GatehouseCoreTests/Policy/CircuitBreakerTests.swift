@@ -56,7 +56,7 @@ import Testing
             return
         }
         #expect(until >= now + .milliseconds(3750) && until <= now + .seconds(5))
-        #expect(world.breaker.closedUntil(now: now) == until)
+        #expect(world.breaker.refusesUntil(now: now) == until)
     }
 
     @Test func opensAtHalfOfTenAndForgetsTheOld() {
@@ -91,7 +91,7 @@ import Testing
         let second = try world.admitted(now)
         let third = world.admit(now)
         #expect(first.isProbe && second.isProbe && third == nil)
-        #expect(world.breaker.closedUntil(now: now) == now + .seconds(1))
+        #expect(world.breaker.refusesUntil(now: now) == now + .seconds(1))
         world.record(first, .success, now)
         #expect(world.breaker.state(now: now) == .halfOpen)
         world.record(second, .alive, now)
@@ -106,7 +106,7 @@ import Testing
         for seconds in [10, 20, 40, 60, 60, 60] {
             let isAdmitted = world.attempt(.failure, now)
             #expect(isAdmitted)
-            let until = try #require(world.breaker.closedUntil(now: now))
+            let until = try #require(world.breaker.refusesUntil(now: now))
             #expect(until - now <= .seconds(seconds) && until - now >= .milliseconds(seconds * 750))
             now = until
         }

@@ -1,5 +1,5 @@
 /// Reads a date of HTTP (RFC 9110 §5.6.7) in each of its three forms.
-package enum HTTPDate {
+package enum HTTPDateParser {
     /// Seconds since 1970-01-01T00:00:00Z, or `nil` when it is no date.
     ///
     /// - Parameter now: The wall clock, in the same unit: RFC 850 has years of two digits, and a date that would be more
