@@ -5,15 +5,18 @@ package enum RetryAfter {
 
     /// Whole seconds, rounded up, from 1 to `maximum`; `nil` when nothing sensible is said.
     ///
-    /// The date form is left out: without a trusted clock at the other end it says little.
-    package static func seconds(_ value: String?, milliseconds: String? = nil) -> Int? {
+    /// - Parameter now: The wall clock in seconds since 1970, to read a date by; without it a date says nothing. A date
+    ///   of the past means a second: the clocks differ, or the wait is over.
+    package static func seconds(_ value: String?, milliseconds: String? = nil, now: Int64? = nil) -> Int? {
         if let milliseconds, let number = Double(milliseconds), number.isFinite, number >= 0 {
             return clamp(number / 1000)
         }
-        guard let value, let number = Double(value.filter { $0 != " " }), number.isFinite, number >= 0 else {
-            return nil
+        guard let value else { return nil }
+        if let number = Double(value.filter { $0 != " " }) {
+            return number.isFinite && number >= 0 ? clamp(number) : nil
         }
-        return clamp(number)
+        guard let now, let date = HTTPDateParser.seconds(value, now: now) else { return nil }
+        return clamp(Double(date) - Double(now))
     }
 
     private static func clamp(_ seconds: Double) -> Int {

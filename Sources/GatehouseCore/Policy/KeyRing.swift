@@ -1,0 +1,122 @@
+/// The keys of one provider: each call takes the next usable one.
+///
+/// A key that was too fast rests as long as told. A key that was refused is retired and the operator told; now and then
+/// one call tries it again, since purses are filled and access is given back without a word to this gateway.
+package struct KeyRing: Sendable {
+    package struct Settings: Sendable, Equatable {
+        /// How long a key rests that is not told for how long; doubles with each time in a row.
+        package var firstRest = Interval.seconds(1)
+        /// The longest rest when nothing is said.
+        package var longestRest = Interval.seconds(60)
+        /// The longest rest that an upstream's word is good for.
+        package var longestTold = Interval.seconds(3600)
+        /// How long a retired key is left alone before one call tries it.
+        package var retrial = Interval.seconds(300)
+
+        package init() {}
+    }
+
+    package enum State: Sendable, Equatable {
+        case usable
+        case resting(until: Instant)
+        /// Taken out with an alert until a call succeeds with it.
+        case retired(nextTrial: Instant)
+    }
+
+    package enum Pick: Sendable, Equatable {
+        case key(Int)
+        /// None can be used before then; `nil` when all keys were tried by this very call.
+        case none(until: Instant?)
+    }
+
+    private struct Key {
+        var until = Instant.distantPast
+        var isRetired = false
+        var rests = 0
+    }
+
+    package let settings: Settings
+    private var keys: [Key]
+    private var next = 0
+
+    package init(count: Int, _ settings: Settings = Settings()) {
+        self.settings = settings
+        keys = Array(repeating: Key(), count: max(0, count))
+    }
+
+    package var count: Int { keys.count }
+    package var retiredCount: Int { keys.count { $0.isRetired } }
+
+    package func state(of key: Int, now: Instant) -> State? {
+        guard keys.indices.contains(key) else { return nil }
+        if keys[key].isRetired { return .retired(nextTrial: keys[key].until) }
+        return keys[key].until <= now ? .usable : .resting(until: keys[key].until)
+    }
+
+    /// The next usable key, but none of `tried`.
+    package mutating func pick(now: Instant, tried: Positions = Positions()) -> Pick {
+        var soonest: Instant?
+        var trial: Int?
+        for step in keys.indices {
+            let index = (next + step) % keys.count
+            guard !tried.contains(index) else { continue }
+            let key = keys[index]
+            if key.until <= now {
+                // A sound key goes before a trial, but a trial that is due must not wait for ever.
+                if !key.isRetired { return trial.map { begin($0, now: now) } ?? take(index) }
+                trial = trial ?? index
+            } else {
+                soonest = min(soonest ?? key.until, key.until)
+            }
+        }
+        return trial.map { begin($0, now: now) } ?? .none(until: soonest)
+    }
+
+    /// The upstream said that this key is too fast.
+    package mutating func rest(_ key: Int, told: Interval? = nil, now: Instant) {
+        guard keys.indices.contains(key), !keys[key].isRetired else { return }
+        let untold = min(settings.longestRest, settings.firstRest * (1 << min(keys[key].rests, 20)))
+        keys[key].rests = min(keys[key].rests + 1, 20)
+        let length = told.map { min(max($0, .zero), settings.longestTold) } ?? untold
+        // An answer that comes late must not shorten what another was told.
+        keys[key].until = max(keys[key].until, now + length)
+    }
+
+    /// The upstream refused this key.
+    ///
+    /// - Returns: Whether that is news: the moment for one alert.
+    package mutating func retire(_ key: Int, now: Instant) -> Bool {
+        guard keys.indices.contains(key) else { return false }
+        let isNews = !keys[key].isRetired
+        keys[key].isRetired = true
+        keys[key].until = now + settings.retrial
+        return isNews
+    }
+
+    /// A call succeeded with this key.
+    ///
+    /// - Returns: Whether the key is back from retirement: the moment to end the alert.
+    package mutating func worked(_ key: Int) -> Bool {
+        guard keys.indices.contains(key) else { return false }
+        keys[key].rests = 0
+        guard keys[key].isRetired else { return false }
+        keys[key] = Key()
+        return true
+    }
+
+    /// All keys are as new, as an operator may ask.
+    package mutating func reset() {
+        for index in keys.indices { keys[index] = Key() }
+    }
+
+    private mutating func take(_ index: Int) -> Pick {
+        next = (index + 1) % keys.count
+        return .key(index)
+    }
+
+    /// Hands out a retired key for one trial; should it never be reported, the next trial is as far away as ever.
+    private mutating func begin(_ index: Int, now: Instant) -> Pick {
+        keys[index].until = now + settings.retrial
+        return take(index)
+    }
+}

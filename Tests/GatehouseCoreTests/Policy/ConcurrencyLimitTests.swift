@@ -1,0 +1,133 @@
+import GatehouseCore
+import GatehouseTesting
+import Testing
+
+@Suite struct ConcurrencyLimitTests {
+    private let start = Instant(nanoseconds: 1 << 40)
+
+    /// A deployment that serves `capacity` calls at full speed, and more of them the slower; and endless callers.
+    private struct World {
+        var limit: ConcurrencyLimit
+        var capacity: Double
+        var base: Double
+        var now: Instant
+        var generator: SeededGenerator
+        /// Remaining work of each call, and when it began.
+        var calls: [(work: Double, begin: Instant)] = []
+        var served = 0
+        /// The sum of the limits over time.
+        var area = 0.0
+
+        init(capacity: Int, base: Double, settings: ConcurrencyLimit.Settings, start: Instant, seed: UInt64) {
+            limit = ConcurrencyLimit(settings, now: start)
+            self.capacity = Double(capacity)
+            self.base = base
+            now = start
+            generator = SeededGenerator(seed: seed)
+        }
+
+        mutating func run(seconds: Int, callers: Int = .max) {
+            served = 0
+            area = 0
+            for _ in 0..<(seconds * 25) {
+                while calls.count < min(limit.limit, callers) {
+                    // Prompts differ: from half of the usual work to one and a half.
+                    calls.append((base * Double.random(in: 0.5...1.5, using: &generator), now))
+                }
+                area += Double(limit.limit) * 0.04
+                let speed = min(1, capacity / Double(max(1, calls.count)))
+                now = now + .milliseconds(40)
+                for index in calls.indices { calls[index].work -= 0.04 * speed }
+                let inFlight = calls.count
+                for call in calls where call.work <= 0 {
+                    limit.served(after: now - call.begin, inFlight: inFlight, now: now)
+                    served += 1
+                }
+                calls.removeAll { $0.work <= 0 }
+            }
+        }
+    }
+
+    @Test func findsTheCapacity() {
+        for seed in 0..<40 as Range<UInt64> {
+            var generator = SeededGenerator(seed: seed)
+            let capacity = Int.random(in: 6...60, using: &generator)
+            var settings = ConcurrencyLimit.Settings()
+            settings.initial = Int.random(in: 4...32, using: &generator)
+            var world = World(capacity: capacity, base: 0.5, settings: settings, start: start, seed: seed)
+            world.run(seconds: 300)
+            world.run(seconds: 200)
+            let mean = world.area / 200
+            #expect(mean > Double(capacity) && mean < Double(capacity) * 2.8, "seed \(seed): \(mean) of \(capacity)")
+            // The capacity is used: nearly as much is served as can be.
+            let most = Double(capacity) / 0.5 * 200
+            #expect(Double(world.served) > most * 0.9, "seed \(seed): \(world.served) of \(most)")
+        }
+    }
+
+    @Test func aSlowerModelIsNotTakenForAnOverloadedOne() {
+        for seed in 0..<10 as Range<UInt64> {
+            var world = World(capacity: 30, base: 0.3, settings: .init(), start: start, seed: seed)
+            world.run(seconds: 300)
+            world.base = 1.2
+            world.run(seconds: 900)
+            world.run(seconds: 200)
+            let mean = world.area / 200
+            #expect(mean > 25 && mean < 84, "seed \(seed): \(mean)")
+        }
+    }
+
+    @Test func whatIsNotUsedDoesNotGrow() {
+        var world = World(capacity: 50, base: 0.2, settings: .init(), start: start, seed: 1)
+        world.run(seconds: 300, callers: 5)
+        #expect(world.limit.limit == 16)
+    }
+
+    /// A deployment that serves everybody well is never slowed down for a measurement.
+    @Test func healthIsNotDisturbed() {
+        var world = World(capacity: 500, base: 0.5, settings: .init(), start: start, seed: 1)
+        var lowest = Int.max
+        for _ in 0..<300 {
+            world.run(seconds: 1, callers: 100)
+            lowest = min(lowest, world.limit.limit)
+        }
+        #expect(lowest == 16 && world.limit.limit >= 100)
+    }
+
+    @Test func overloadLowersItOnceForTheCallsOfItsTime() {
+        var limit = ConcurrencyLimit(now: start)
+        let now = start + .seconds(10)
+        for _ in 0..<50 { limit.overloaded(after: .seconds(5), now: now) }
+        #expect(limit.limit == 14)
+        for second in 1...200 { limit.overloaded(after: .milliseconds(10), now: now + .seconds(second)) }
+        #expect(limit.limit == 4)
+        limit.overloaded(after: .seconds(-1), now: now)
+        limit.served(after: Interval(nanoseconds: .max), inFlight: .max, now: .distantPast)
+        #expect(limit.limit == 4)
+    }
+
+    /// Whatever is reported, the limit stays within its bounds.
+    @Test func staysWithinItsBounds() {
+        for seed in 0..<2000 as Range<UInt64> {
+            var generator = SeededGenerator(seed: seed)
+            var settings = ConcurrencyLimit.Settings()
+            settings.minimum = Int.random(in: 1...10, using: &generator)
+            settings.maximum = settings.minimum + Int.random(in: 0...50, using: &generator)
+            settings.initial = Int.random(in: 0...100, using: &generator)
+            settings.samples = Int.random(in: 0...6, using: &generator)
+            settings.windows = Int.random(in: 0...6, using: &generator)
+            var limit = ConcurrencyLimit(settings, now: start)
+            var now = start
+            for _ in 0..<300 {
+                now = now + .milliseconds(Int.random(in: -50...1000, using: &generator))
+                let latency = Interval.milliseconds(Int.random(in: -5...2000, using: &generator))
+                if Int.random(in: 0..<10, using: &generator) == 0 {
+                    limit.overloaded(after: latency, now: now)
+                } else {
+                    limit.served(after: latency, inFlight: Int.random(in: 0...60, using: &generator), now: now)
+                }
+                #expect((settings.minimum...settings.maximum).contains(limit.limit), "seed \(seed)")
+            }
+        }
+    }
+}
