@@ -76,7 +76,8 @@ struct UpstreamFactory: Sendable {
         case .bearer, .header, .optionalBearer: return Authorizer()
         case .signature(let service):
             let source = try AWSCredentialSource.resolve(
-                explicit: try explicit(settings), environment: awsEnvironment(settings), read: SmallFile.text)
+                explicit: try explicit(settings), environment: awsEnvironment(settings),
+                allowsInstance: settings.instanceCredentials, read: SmallFile.text)
             guard let source else { return Authorizer(value: MissingCredential()) }
             let credentials = AWSCredentialProvider(source, eventLoop: group.any(), tls: tls, clock: Self.clock)
             return Authorizer(

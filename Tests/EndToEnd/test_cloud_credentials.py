@@ -626,3 +626,32 @@ def test_aws_credentials_that_cannot_be_used_are_named_in_the_log(start, bedrock
     assert bedrock.origin.requests == [] and container.origin.requests == []
     assert_kept_secret(gateway, ["unusable/secret", "default/secret"], answer)
     assert word in gateway.log_file.read_text()
+
+
+def test_the_instance_is_asked_only_when_the_operator_says_so(start, bedrock, origin, clock):
+    """IMDSv2: a token by PUT, the role, its credentials; the token goes with both."""
+
+    def answer(request):
+        if request.target == "/latest/api/token":
+            return (200, b"imds-token") if request.method == "PUT" else (405, {})
+        if request.headers.get("x-aws-ec2-metadata-token") != "imds-token":
+            return 401, {}
+        if request.target.endswith("/security-credentials/"):
+            return 200, b"some-role\n"
+        return 200, {
+            "Code": "Success", "AccessKeyId": "AKIDINSTANCE", "SecretAccessKey": "instance/secret",
+            "Token": "instance/token==", "Expiration": moment(clock.seconds + 3600),
+        }
+
+    metadata = origin(answer)
+    env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url, **clock.environment}
+    gateway = start(bedrock.configuration(), env=env)
+    assert status_and_code(chat(gateway, "aws/m")) == (502, "upstream_auth_failed")
+    assert metadata.requests == []
+    gateway = start(bedrock.configuration(instanceCredentials=True), env=env)
+    answer_of_call = chat_well(gateway, "aws/m")
+    assert bedrock.used()[-1] == "AKIDINSTANCE"
+    targets = [request.target for request in metadata.requests]
+    root = "/latest/meta-data/iam/security-credentials/"
+    assert targets == ["/latest/api/token", root, root + "some-role"]
+    assert_kept_secret(gateway, ["instance/secret", "instance/token", "imds-token"], answer_of_call)

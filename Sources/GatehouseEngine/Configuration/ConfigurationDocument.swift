@@ -94,6 +94,7 @@ package struct ConfigurationDocument {
             ("name", .text(provider.name)), ("kind", .text(provider.kind)), ("baseURL", .text(provider.baseURL)),
             ("dialects", .list(provider.dialects.map { .text($0.rawValue) })), ("region", .text(provider.region)),
             ("project", .text(provider.project)), ("credentialsFile", .text(provider.credentialsFile)),
+            ("instanceCredentials", .flag(provider.instanceCredentials)),
             ("apiVersion", .text(provider.apiVersion)), ("allowPlaintext", .flag(provider.allowPlaintext)),
             (
                 "keys",

@@ -13,6 +13,7 @@ extension ConfigurationReader {
         section.read("region", .name, into: &provider.region)
         section.read("project", .name, into: &provider.project)
         section.read("credentialsFile", .absolutePath, into: &provider.credentialsFile)
+        section.read("instanceCredentials", .flag, into: &provider.instanceCredentials)
         section.read("apiVersion", .name, into: &provider.apiVersion)
         provider.keys = section.items("keys", "a credential with name and value", providerKey)
         section.section("timeouts") { timeouts in

@@ -14,6 +14,9 @@ package struct ProviderConfiguration: Sendable, Equatable {
     package var project: String?
     /// A file with the cloud's credentials: a service account (`vertex`), or shared credentials (`bedrock`).
     package var credentialsFile: String?
+    /// `bedrock`: the instance's metadata service may be asked for credentials, behind all other places. Off unless the
+    /// operator says so: every program on the host can ask it.
+    package var instanceCredentials = false
     /// `azure-openai`: the dated API of deployments; without it, the v1 API.
     package var apiVersion: String?
     /// The formats its server speaks, where they are not those of the kind: a call in one of them goes through as it is,

@@ -22,15 +22,8 @@ package final class AWSCredentialProvider: Sendable {
     ///   - eventLoop: Where endpoints are asked.
     ///   - tls: For endpoints with `https`.
     ///   - clock: Seconds since 1970.
-    package convenience init(
+    package init(
         _ source: AWSCredentialSource, eventLoop: any EventLoop, tls: NIOSSLContext,
-        clock: @escaping @Sendable () -> Int
-    ) {
-        self.init(source, eventLoop: eventLoop, tls: tls, instance: Self.instanceOrigin, clock: clock)
-    }
-
-    init(
-        _ source: AWSCredentialSource, eventLoop: any EventLoop, tls: NIOSSLContext, instance: HTTPOrigin?,
         clock: @escaping @Sendable () -> Int
     ) {
         func client(_ origin: HTTPOrigin) -> CredentialClient {
@@ -48,16 +41,11 @@ package final class AWSCredentialProvider: Sendable {
         case .container(let endpoint):
             let client = client(endpoint.origin)
             kind = renewing { Self.ask(client, endpoint, $0) }
-        case .instance:
-            let client = instance.map { client($0) }
-            kind = renewing { receiver in
-                guard let client else { return receiver(.failure(Failure(.auth))) }
-                AWSInstanceMetadata(client: client).credentials(receiver)
-            }
+        case .instance(let origin):
+            let metadata = AWSInstanceMetadata(client: client(origin))
+            kind = renewing { metadata.credentials($0) }
         }
     }
-
-    private static let instanceOrigin = HTTPOrigin("http://169.254.169.254")
 
     /// Gives credentials to `body`: before this returns when they are at hand, else later on `loop`, on which this is
     /// called.

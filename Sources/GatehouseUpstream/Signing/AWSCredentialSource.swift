@@ -8,7 +8,7 @@ package enum AWSCredentialSource: Sendable, Equatable {
     case file(path: String, profile: String)
     case container(AWSContainerEndpoint)
     /// EC2's metadata service, version 2. Off unless the operator says so: anything on the host can ask it.
-    case instance
+    case instance(HTTPOrigin)
 
     /// - Parameters:
     ///   - explicit: From the configuration.
@@ -27,7 +27,15 @@ package enum AWSCredentialSource: Sendable, Equatable {
         if let file = try file(environment, read) { return file }
         if let endpoint = try AWSContainerEndpoint(environment: environment) { return .container(endpoint) }
         let isDisabled = environment["AWS_EC2_METADATA_DISABLED"]?.lowercased() == "true"
-        return allowsInstance && !isDisabled ? .instance : nil
+        return allowsInstance && !isDisabled ? .instance(try instance(environment)) : nil
+    }
+
+    private static func instance(_ environment: [String: String]) throws(AWSCredentialError) -> HTTPOrigin {
+        let set = environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        guard let origin = HTTPOrigin(set ?? "http://169.254.169.254") else {
+            throw AWSCredentialError("AWS_EC2_METADATA_SERVICE_ENDPOINT is no http or https URL")
+        }
+        return origin
     }
 
     private static func file(

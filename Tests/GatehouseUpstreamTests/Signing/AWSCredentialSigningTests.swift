@@ -35,7 +35,12 @@ import Testing
         }
         #expect(endpoint.origin.host == "169.254.170.2" && endpoint.path == "/v2/x" && endpoint.token == .none)
         #expect(try resolve([:]) == nil)
-        #expect(try resolve([:], allowsInstance: true) == .instance)
+        let usual = try #require(HTTPOrigin("http://169.254.169.254"))
+        #expect(try resolve([:], allowsInstance: true) == .instance(usual))
+        let other = try #require(HTTPOrigin("http://127.0.0.1:1338"))
+        let environment = ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1338/"]
+        #expect(try resolve(environment, allowsInstance: true) == .instance(other))
+        #expect(try resolve(environment) == nil)
         #expect(try resolve(["AWS_EC2_METADATA_DISABLED": "true"], allowsInstance: true) == nil)
     }
 
@@ -113,7 +118,7 @@ import Testing
         _ source: AWSCredentialSource, _ endpoint: ScriptedEndpoint, _ clock: TestClock
     ) throws -> AWSCredentialProvider {
         try AWSCredentialProvider(
-            source, eventLoop: endpoint.loop, tls: HTTPConnector.makeTLSContext(), instance: HTTPOrigin(endpoint.url),
+            source, eventLoop: endpoint.loop, tls: HTTPConnector.makeTLSContext(),
             clock: { clock.now })
     }
 
@@ -147,7 +152,7 @@ import Testing
             default: (404, "")
             }
         }
-        let provider = try provider(.instance, endpoint, TestClock())
+        let provider = try provider(.instance(try #require(HTTPOrigin(endpoint.url))), endpoint, TestClock())
         let credentials = try await result(on: endpoint.loop) { provider.get(on: endpoint.loop, $0) }.get()
         #expect(credentials.accessKeyID == "I1")
         #expect(endpoint.requests.map { $0.headers["x-aws-ec2-metadata-token"] } == [nil, "tok", "tok"])
