@@ -8,6 +8,8 @@ package struct Failure: Error, Sendable, Equatable {
     package var detail: String
     /// Seconds until the upstream said it can be tried again.
     package var retryAfter: Int?
+    /// The upstream did not get the request: it cannot have been carried out.
+    package var isUnsent = false
     /// What the caller may be told besides the class: a field or a word of a closed vocabulary, never free text.
     package var hint: String?
 

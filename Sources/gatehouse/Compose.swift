@@ -46,13 +46,15 @@ struct Composition {
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
             environment: environment, logger: logger)
-        let snapshots = SnapshotHolder(snapshot(configuration, factory))
+        let resilience = Resilience()
+        let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
         let frontDoor = FrontDoorServices(
             limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
             observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)), group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
+            Self.write(resilience, to: &text)
             text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
             text.sample("gatehouse_connections", Double(frontDoor.openConnections))
         }
@@ -77,7 +79,7 @@ struct Composition {
             }
         ) {
             guard let fresh = await onReload() else { return }
-            let old = snapshots.swap(snapshot(fresh, factory))
+            let old = snapshots.swap(snapshot(fresh, factory, resilience))
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
         try await run([agents, server], signals: signals)
@@ -116,16 +118,15 @@ struct Composition {
         }
     }
 
-    private func snapshot(_ configuration: GatehouseConfiguration, _ factory: UpstreamFactory) -> RoutingSnapshot {
+    private func snapshot(
+        _ configuration: GatehouseConfiguration, _ factory: UpstreamFactory, _ resilience: Resilience
+    ) -> RoutingSnapshot {
         let keys =
             configuration.keys.map { (key: $0.virtualKey, token: $0.value) }
             + [(key: AdminKeyFile.virtualKey, token: adminKey)]
         return RoutingSnapshot(
             keys: MemoryKeyStore(keys), entries: factory.entries(configuration),
-            aliases: configuration.models.compactMap { alias in
-                alias.targets.first.map { .init(name: alias.name, upstream: $0.upstream.name, model: $0.model) }
-            },
-            created: time(nil))
+            aliases: configuration.models.map(RoutingSnapshot.Alias.init), created: time(nil), resilience: resilience)
     }
 
     /// Runs services until a signal stops them: new connections end at once, streams may run on for `server.drain`.
@@ -149,5 +150,44 @@ struct Composition {
             try await tasks.next()
             tasks.cancelAll()
         }
+    }
+}
+
+extension Composition {
+    private static func write(_ resilience: Resilience, to text: inout MetricsText) {
+        let now = Instant.now()
+        text.family(
+            "gatehouse_retry_budget_remaining", .gauge, help: "Tries that could be made now beyond first attempts.")
+        text.sample("gatehouse_retry_budget_remaining", Double(resilience.remainingTries(now: now)))
+        text.family(
+            "gatehouse_breaker_state", .gauge, help: "Circuit breakers of targets: 0 closed, 1 half open, 2 open.")
+        for breaker in resilience.breakers {
+            let state: Double =
+                switch breaker.state(now: now) {
+                case .closed: 0
+                case .halfOpen: 1
+                case .open: 2
+                }
+            text.sample(
+                "gatehouse_breaker_state", labels: [("provider", breaker.provider), ("model", breaker.model)], state)
+        }
+    }
+}
+
+extension RoutingSnapshot.Alias {
+    init(_ alias: ModelAliasConfiguration) {
+        func target(_ target: ModelAliasConfiguration.Target) -> Target {
+            Target(upstream: target.upstream.name, model: target.model, weight: target.weight)
+        }
+        self.init(name: alias.name, targets: alias.targets.map(target))
+        fallbacks = alias.fallbacks.map(target)
+        retries = alias.retries
+        strategy =
+            switch alias.strategy {
+            case .weighted: .weighted
+            case .leastInflight: .leastInflight
+            case .latency: .latency
+            case .cost: .cost
+            }
     }
 }

@@ -268,13 +268,8 @@ import Testing
         Case(
             "models: [ { name: m, strategy: cost, retries: 1, targets: [ { provider: gatehouse, model: echo,"
                 + " weight: 2 } ] } ]",
-            "models[0].targets: a weight other than 1 is not supported by this version yet; leave it out (line 1)",
-            #"models[0].strategy: "cost" is not supported by this version yet; use weighted (line 1)"#,
-            "models[0].retries: a retry is not supported by this version yet; leave it at 0 (line 1)"),
-        Case(
-            "models: [ { name: m, targets: [ { provider: gatehouse, model: echo } ],"
-                + " fallbacks: [ { provider: gatehouse, model: echo } ] } ]",
-            "models[0].fallbacks: a fallback is not supported by this version yet; leave it out (line 1)"),
+            #"models[0].strategy: "cost" is not supported by this version yet; use weighted, least-inflight or latency"#
+                + " (line 1)"),
         Case(
             "keys: [ { name: a, value: k, rateLimit: { requests: 60/min } } ]",
             "keys[0].rateLimit: a rate limit is not supported by this version yet; leave it out (line 1)"),

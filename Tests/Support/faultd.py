@@ -365,7 +365,7 @@ class Faultd:
         wanted = query.get("user")
         found = [entry for entry in self.ledger if wanted is None or entry["user"] == wanted]
         if "brief" in query:
-            found = [{key: entry[key] for key in ("user", "received", "sent", "closed")} for entry in found]
+            found = [{key: entry[key] for key in ("user", "model", "received", "sent", "closed")} for entry in found]
         return found
 
     async def control(self, method, path, query, body):

@@ -48,6 +48,8 @@ package final class CallRequest {
     package var betas: [String] = []
     /// Of the body, where it is not JSON.
     package var contentType: String?
+    /// The caller showed that the request may be carried out twice (`Idempotency-Key`).
+    package var mayRepeat = false
     /// What the answer's id is made of, where that must not be the call's own: a caller may show the same request id
     /// again and again.
     package var answerID: String?

@@ -11,6 +11,12 @@ package final class CallDriver: UpstreamReply {
     private var downstream: (any CallDownstream)?
     private var machine: CallMachine?
     private var attempt: (any UpstreamAttempt)?
+    /// Where the call goes, once it is admitted.
+    private var route: CallRoute?
+    /// What is sent, for further attempts.
+    private var asked: Asked?
+    /// The wait before a further attempt.
+    private var pause: Scheduled<Void>?
     private var record: CallRecord
     /// What was said up to the answer, where the conversation is kept.
     private var said: ByteBuffer?
@@ -37,38 +43,44 @@ package final class CallDriver: UpstreamReply {
     /// Seconds since 1970 on the wall clock, for `created`.
     package func start(now: Int) {
         do throws(GatehouseError) {
-            let (head, route) = try admit()
+            let head = try admit()
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
-                return try dispatch(head, route, now: now)
+                return try dispatch(Asked(head: head, previous: nil, now: now))
             }
             let found = memory.conversations.conversation(id, owner: request.principal.name, on: eventLoop)
-            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, route, now: now) }
+            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, now: now) }
         } catch {
             refuse(error)
         }
     }
 
-    private func admit() throws(GatehouseError) -> (CallHead, Route) {
+    private struct Asked {
+        let head: CallHead
+        /// The conversation that the request goes on from, where this gateway kept it.
+        let previous: [JSONValue]?
+        let now: Int
+    }
+
+    private func admit() throws(GatehouseError) -> CallHead {
         let head = try CallHead(request)
         record.model = head.model
         record.isStream = head.stream
-        let route = try request.snapshot.route(head.model)
+        let destination = try request.snapshot.destination(head.model)
         guard request.principal.mayUse(model: head.model) else {
             throw GatehouseError(.modelNotAllowed, "This key may not use this model.", param: "model")
         }
-        record.provider = route.entry.name
-        record.upstreamModel = route.model
-        record.isAgent = route.entry.kind == .agent
-        return (head, route)
+        route = CallRoute(
+            destination, request.snapshot.resilience, mayRepeat: request.mayRepeat, now: .now())
+        return head
     }
 
     /// Goes on once it is known what was said before, unless the call is over by then.
     private func goOn(
-        from found: Result<ByteBuffer?, any Error>, _ head: CallHead, _ route: Route, now: Int
+        from found: Result<ByteBuffer?, any Error>, _ head: CallHead, now: Int
     ) {
         guard !isSettled else { return }
         do throws(GatehouseError) {
-            try dispatch(head, route, previous: try Self.items(found), now: now)
+            try dispatch(Asked(head: head, previous: try Self.items(found), now: now))
         } catch {
             refuse(error)
         }
@@ -85,21 +97,92 @@ package final class CallDriver: UpstreamReply {
         }
     }
 
-    private func dispatch(
-        _ head: CallHead, _ route: Route, previous: [JSONValue]? = nil, now: Int
-    ) throws(GatehouseError) {
-        let prepared = try CallPreparation(request, head, route, memory: memory, previous: previous, now: now)
+    private func dispatch(_ asked: Asked) throws(GatehouseError) {
+        self.asked = asked
+        try send(to: route?.target(now: .now()), isRetry: false)
+    }
+
+    /// Sends the call to a target, or to the next one that can take it.
+    ///
+    /// - Throws: why the first of them cannot.
+    private func send(to first: Route?, isRetry: Bool) throws(GatehouseError) {
+        var problem: GatehouseError?
+        var target = first
+        while let present = target {
+            do throws(GatehouseError) {
+                return try attempt(present, isRetry: isRetry)
+            } catch {
+                problem = problem ?? error
+                target = route?.skip(now: .now())
+            }
+        }
+        throw problem ?? GatehouseError(.internalError, "There is no target for this call.")
+    }
+
+    private func attempt(_ target: Route, isRetry: Bool) throws(GatehouseError) {
+        guard let asked else { return }
+        record.provider = target.entry.name
+        record.upstreamModel = target.model
+        record.isAgent = target.entry.kind == .agent
+        let prepared = try CallPreparation(
+            request, asked.head, target, memory: memory, previous: asked.previous, now: asked.now)
         record.dropped = prepared.dropped
         said = prepared.said
         machine = CallMachine(prepared.plan)
-        record.attempts = 1
-        attempt = route.entry.upstream.start(prepared.request, on: eventLoop, reply: self)
+        record.attempts += 1
+        route?.begin(isRetry: isRetry, now: .now())
+        attempt = target.entry.upstream.start(prepared.request, on: eventLoop, reply: self)
         if !isWritable { attempt?.setReading(false) }
     }
 
-    /// Ends a call that nothing was sent for.
-    private func refuse(_ error: GatehouseError) {
-        record.outcome = .failed(error.code, nil)
+    /// Whether the call goes on behind a failure that the caller has seen nothing of.
+    private func goesOn(behind error: GatehouseError) -> Bool {
+        guard case .failed(_, let failure?) = machine?.outcome, let step = route?.failed(failure, now: .now()) else {
+            return false
+        }
+        switch step {
+        case .stop: return false
+        case .fallback(let target):
+            release()
+            resume(at: target, isRetry: false, behind: error, failure)
+        case .retry(let wait):
+            release()
+            pause = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
+                self.pause = nil
+                self.resume(at: self.route?.target(now: .now()), isRetry: true, behind: error, failure)
+            }
+        }
+        return true
+    }
+
+    /// What went wrong is told when nobody else can take the call: that they cannot is their affair.
+    private func resume(at target: Route?, isRetry: Bool, behind error: GatehouseError, _ failure: Failure) {
+        let reached = (record.provider, record.upstreamModel, record.isAgent)
+        do throws(GatehouseError) {
+            try send(to: target, isRetry: isRetry)
+        } catch _ {
+            (record.provider, record.upstreamModel, record.isAgent) = reached
+            refuse(error, failure)
+        }
+    }
+
+    private func release() {
+        attempt?.cancel()
+        attempt = nil
+    }
+
+    /// Ends the wait for a further attempt; `false` when there is none.
+    private func endPause() -> Bool {
+        guard let pause else { return false }
+        pause.cancel()
+        self.pause = nil
+        route?.putBack()
+        return true
+    }
+
+    /// Ends a call that nothing runs for.
+    private func refuse(_ error: GatehouseError, _ failure: Failure? = nil) {
+        record.outcome = .failed(error.code, failure)
         respond(error)
         settle()
     }
@@ -116,7 +199,7 @@ package final class CallDriver: UpstreamReply {
     /// The caller has gone.
     package func clientGone() {
         downstream = nil
-        guard machine != nil else {
+        guard machine != nil, !endPause() else {
             guard !isSettled else { return }
             record.status = 499
             record.outcome = .clientGone
@@ -127,7 +210,7 @@ package final class CallDriver: UpstreamReply {
 
     /// This gateway ends the call.
     package func abort(_ error: GatehouseError) {
-        guard machine != nil else { return isSettled ? () : refuse(error) }
+        guard machine != nil, !endPause() else { return isSettled ? () : refuse(error) }
         perform(machine?.abort(error))
     }
 
@@ -168,15 +251,21 @@ package final class CallDriver: UpstreamReply {
         switch action {
         case .wait: break
         case .begin(let pieces):
+            route?.answered(now: .now())
             begin()
             write(pieces)
             downstream?.flush()
         case .relay(let pieces): write(pieces)
-        case .respond, .finish, .fail, .breakOff, .sever, .stop:
-            conclude()
-            end(action)
-            settle()
+        case .fail(let error):
+            if !goesOn(behind: error) { close(action) }
+        case .respond, .finish, .breakOff, .sever, .stop: close(action)
         }
+    }
+
+    private func close(_ action: CallMachine.Action) {
+        conclude()
+        end(action)
+        settle()
     }
 
     /// Says the last word to the caller.
@@ -184,6 +273,7 @@ package final class CallDriver: UpstreamReply {
         switch action {
         case .wait, .begin, .relay: break
         case .respond(let body):
+            route?.answered(now: .now())
             record.status = 200
             markFirstByte()
             record.bytesOut = body.readableBytes
@@ -269,6 +359,10 @@ package final class CallDriver: UpstreamReply {
             self.attempt = nil
             if case .completed = machine?.outcome { attempt.finish() } else { attempt.cancel() }
         }
+        var isWell = false
+        if case .completed = record.outcome { isWell = true }
+        route?.ended(isWell: isWell, now: .now())
+        asked = nil
         record.duration = NIODeadline.now() - request.start
         isSettled = true
         downstream = nil

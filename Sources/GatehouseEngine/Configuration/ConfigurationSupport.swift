@@ -51,15 +51,10 @@ struct ConfigurationSupport {
     }
 
     private func check(_ alias: ModelAliasConfiguration, _ path: String) {
-        if alias.targets.count > 1 { refuse("\(path).targets", "more than one target", "keep one") }
-        if alias.targets.contains(where: { $0.weight != 1 }) {
-            refuse("\(path).targets", "a weight other than 1", "leave it out")
+        // Prices come with the ledger.
+        if alias.strategy == .cost {
+            refuse("\(path).strategy", "\"\(alias.strategy.rawValue)\"", "use weighted, least-inflight or latency")
         }
-        if alias.strategy != .weighted {
-            refuse("\(path).strategy", "\"\(alias.strategy.rawValue)\"", "use weighted")
-        }
-        if !alias.fallbacks.isEmpty { refuse("\(path).fallbacks", "a fallback", "leave it out") }
-        if alias.retries != 0 { refuse("\(path).retries", "a retry", "leave it at 0") }
     }
 
     private func refuse(_ path: String, _ what: String, _ instead: String) {

@@ -19,6 +19,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let framing: Calling
         let match: DataPlaneRoutes.Match
         let betas: [String]
+        let mayRepeat: Bool
         /// Where it is not JSON.
         let contentType: String?
         let principal: Principal
@@ -262,6 +263,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         arriving = Arriving(
             framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
             betas: fields.betas.flatMap { $0.split(separator: ",").map { $0.filter { $0 != " " } } },
+            mayRepeat: fields.hasIdempotencyKey,
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
             start: .now())
@@ -315,6 +317,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             snapshot: request.snapshot, body: request.body, start: request.start)
         call.target = request.match.target
         call.betas = request.betas
+        call.mayRepeat = request.mayRepeat
         call.contentType = request.contentType
         call.answerID = request.answerID
         let driver = CallDriver(

@@ -15,6 +15,7 @@ struct RequestFields {
     private(set) var apiKey: String?
     private(set) var requestID: String?
     private(set) var expect: String?
+    private(set) var hasIdempotencyKey = false
     /// `anthropic-beta`, each line as it came.
     private(set) var betas: [String] = []
 
@@ -31,6 +32,7 @@ struct RequestFields {
             case 13 where name.isHeader("authorization"): authorization = authorization ?? value
             case 14 where name.isHeader("content-length"):
                 (contentLength, contentLengths) = (value, contentLengths + 1)
+            case 15 where name.isHeader("idempotency-key"): hasIdempotencyKey = !value.isEmpty
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
             case 17 where name.isHeader("transfer-encoding"):
                 (transferEncoding, transferEncodings) = (value, transferEncodings + 1)

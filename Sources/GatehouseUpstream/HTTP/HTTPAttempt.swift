@@ -133,6 +133,8 @@ final class HTTPAttempt: UpstreamAttempt {
     private func fail(_ failure: Failure) {
         guard phase != .over else { return }
         let listener = reply
+        var failure = failure
+        failure.isUnsent = phase == .connecting
         over()
         listener?.failed(failure)
     }

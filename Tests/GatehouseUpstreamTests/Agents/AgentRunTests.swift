@@ -201,7 +201,8 @@ struct AgentRunTests {
             let agent = bench.agent([]) { settings in
                 settings.command = ["yes"]
                 settings.timeouts.idle = .milliseconds(10)
-                settings.timeouts.total = .seconds(1)
+                // Long enough for a process to start on a machine that does much else.
+                settings.timeouts.total = .seconds(4)
             }
             let call = try await Call(agent, .prompt("x")) { item, attempt, _ in
                 if item == .batchEnd { attempt.setReading(false) }
