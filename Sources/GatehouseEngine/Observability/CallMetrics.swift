@@ -48,7 +48,13 @@ package final class CallMetrics: CallObserver {
     }
 
     private let registry: MetricsRegistry
-    private let known = Mutex<[Key: Handles]>([:])
+    private struct Known {
+        var handles: [Key: Handles] = [:]
+        /// Of the call before: the next one is mostly alike, and comparing costs less than hashing.
+        var last: (key: Key, handles: Handles)?
+    }
+
+    private let known = Mutex(Known())
 
     package init(_ registry: MetricsRegistry) {
         self.registry = registry
@@ -60,10 +66,11 @@ package final class CallMetrics: CallObserver {
             operation: record.operation, isAgent: record.isAgent, provider: record.provider, status: record.status,
             outcome: outcome)
         let handles = known.withLock { known in
-            if let handles = known[key] { return handles }
-            let made = make(key)
-            known[key] = made
-            return made
+            if let last = known.last, last.key == key { return last.handles }
+            let found = known.handles[key] ?? make(key)
+            known.handles[key] = found
+            known.last = (key, found)
+            return found
         }
         let seconds = Double(record.duration.nanoseconds) / 1e9
         handles.requests.increment()

@@ -52,9 +52,15 @@ package struct WireHabits: Sendable {
     }
 }
 
-/// Where a call goes: an upstream and the model's name there.
-package struct Route: Sendable {
+/// Where a call goes: an upstream and the model's name there. A class, as it is handed from hand to hand for each call and
+/// never changes: all that an entry holds would be copied along.
+package final class Route: Sendable {
     package let entry: UpstreamEntry
     /// Empty for the target's default.
     package let model: String
+
+    package init(entry: UpstreamEntry, model: String) {
+        self.entry = entry
+        self.model = model
+    }
 }
