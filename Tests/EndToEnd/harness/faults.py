@@ -1,4 +1,4 @@
-"""The client side of Tests/Support/faultd.py."""
+"""The client side of Tests/Support/faultd."""
 
 import base64
 import http.client
@@ -8,20 +8,21 @@ import subprocess
 import sys
 import urllib.parse
 
-FAULTD = pathlib.Path(__file__).resolve().parents[2] / "Support/faultd.py"
+FAULTD = pathlib.Path(__file__).resolve().parents[2] / "Support/faultd"
 
 
 class Faultd:
     """A running faultd and its ledger."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, str(FAULTD)], stdout=subprocess.PIPE, text=True)
+    def __init__(self, *options, host="127.0.0.1", prefix=()):
+        command = [*prefix, sys.executable, str(FAULTD), "--host", host, *map(str, options)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline().split()[1])
-        self.count = 0
+        self.host, self.count = host, 0
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     def provider(self, name="fault", **more):
         """A provider of the configuration that leads here."""
@@ -39,7 +40,7 @@ class Faultd:
         return f"user-{self.count}"
 
     def ask(self, method, path, body=None, **query):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             connection.request(method, f"{path}?{urllib.parse.urlencode(query)}", body)
             return json.loads(connection.getresponse().read())
@@ -47,17 +48,38 @@ class Faultd:
             connection.close()
 
     def teach(self, scripts):
-        """Adds scripts: name to (body, kind, status)."""
+        """Adds scripts: name to (body, kind, status), and perhaps a list of headers."""
         self.ask(
             "POST",
             "/__script",
             json.dumps(
                 {
-                    name: {"body": base64.b64encode(body).decode(), "kind": kind, "status": status}
-                    for name, (body, kind, status) in scripts.items()
+                    name: {
+                        "body": base64.b64encode(body).decode(),
+                        "kind": kind,
+                        "status": status,
+                        "headers": headers[0] if headers else [],
+                    }
+                    for name, (body, kind, status, *headers) in scripts.items()
                 }
             ),
         )
+
+    def teach_bytes(self, name, response):
+        """Adds a response that is these bytes, its head included."""
+        body = base64.b64encode(response).decode()
+        self.ask("POST", "/__script", json.dumps({name: {"body": body, "kind": "", "raw": True}}))
+
+    def play(self, **names):
+        """What these names stand for from now on."""
+        self.ask("POST", "/__play", json.dumps(names))
+
+    def listen(self, kind, **more):
+        """Opens a further port of this kind (see Support/faultd/listeners.py) and gives it."""
+        return self.ask("POST", "/__listen", json.dumps({"kind": kind, **more}, default=str))["port"]
+
+    def counts(self):
+        return self.ask("GET", "/__counts")
 
     def entries(self, user, **query):
         return self.ask("GET", "/__ledger", user=user, **query)
