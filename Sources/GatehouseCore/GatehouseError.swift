@@ -48,6 +48,7 @@ extension GatehouseError {
         // This gateway
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
+        case deadlineExceeded = "deadline_exceeded"
         case internalError = "internal_error"
         // A provider
         case contextLengthExceeded = "context_length_exceeded"
@@ -106,7 +107,7 @@ extension GatehouseError.Code {
             .agentFailed, .agentProtocolError, .agentOutputTooLarge:
             502
         case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .agentBusy: 503
-        case .upstreamTimeout, .agentTimeout: 504
+        case .deadlineExceeded, .upstreamTimeout, .agentTimeout: 504
         }
     }
 }

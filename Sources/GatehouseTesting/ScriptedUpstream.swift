@@ -43,4 +43,5 @@ package final class ScriptedUpstream: Upstream {
 
     package var requests: [UpstreamRequest] { started.withLock { $0 } }
     package var last: Attempt? { attempts.value.last }
+    package var all: [Attempt] { attempts.value }
 }

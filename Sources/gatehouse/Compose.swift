@@ -46,15 +46,17 @@ struct Composition {
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
             environment: environment, logger: logger)
-        let resilience = Resilience()
+        let resilience = Resilience(alert: KeyAlerts.logging(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
         let frontDoor = FrontDoorServices(
-            limits: .init(configuration.server.limits, timeouts: configuration.server.timeouts), snapshots: snapshots,
+            limits: .init(
+                configuration.server.limits, timeouts: configuration.server.timeouts,
+                heartbeat: configuration.server.heartbeat), snapshots: snapshots,
             observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)), group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
-            Self.write(resilience, to: &text)
+            resilience.write(to: &text)
             text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
             text.sample("gatehouse_connections", Double(frontDoor.openConnections))
         }
@@ -150,44 +152,5 @@ struct Composition {
             try await tasks.next()
             tasks.cancelAll()
         }
-    }
-}
-
-extension Composition {
-    private static func write(_ resilience: Resilience, to text: inout MetricsText) {
-        let now = Instant.now()
-        text.family(
-            "gatehouse_retry_budget_remaining", .gauge, help: "Tries that could be made now beyond first attempts.")
-        text.sample("gatehouse_retry_budget_remaining", Double(resilience.remainingTries(now: now)))
-        text.family(
-            "gatehouse_breaker_state", .gauge, help: "Circuit breakers of targets: 0 closed, 1 half open, 2 open.")
-        for breaker in resilience.breakers {
-            let state: Double =
-                switch breaker.state(now: now) {
-                case .closed: 0
-                case .halfOpen: 1
-                case .open: 2
-                }
-            text.sample(
-                "gatehouse_breaker_state", labels: [("provider", breaker.provider), ("model", breaker.model)], state)
-        }
-    }
-}
-
-extension RoutingSnapshot.Alias {
-    init(_ alias: ModelAliasConfiguration) {
-        func target(_ target: ModelAliasConfiguration.Target) -> Target {
-            Target(upstream: target.upstream.name, model: target.model, weight: target.weight)
-        }
-        self.init(name: alias.name, targets: alias.targets.map(target))
-        fallbacks = alias.fallbacks.map(target)
-        retries = alias.retries
-        strategy =
-            switch alias.strategy {
-            case .weighted: .weighted
-            case .leastInflight: .leastInflight
-            case .latency: .latency
-            case .cost: .cost
-            }
     }
 }

@@ -49,6 +49,9 @@ struct UpstreamFactory: Sendable {
             models: settings.models)
         entry.providerKind = settings.kind
         entry.source = upstream
+        entry.keys = settings.keys.map(\.name)
+        entry.limits = Deployment.Limits(settings.limits)
+        entry.onDisconnect = settings.onDisconnect
         return entry
     }
 

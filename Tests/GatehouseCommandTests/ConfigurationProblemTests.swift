@@ -251,9 +251,6 @@ import Testing
             "server.cors.origins: calls from web pages of other origins is not supported by this version yet; leave it"
                 + " empty (line 1)"),
         Case(
-            "providers: [ { name: openai, onDisconnect: drain } ]",
-            #"providers[0].onDisconnect: "drain" is not supported by this version yet; use cancel (line 1)"#),
-        Case(
             "providers: [ { name: openai, keys: [ { name: a, value: a }, { name: b, value: b } ] } ]",
             "providers[0].keys: more than one key is not supported by this version yet; keep one (line 1)"),
         Case(
@@ -268,8 +265,23 @@ import Testing
         Case(
             "models: [ { name: m, strategy: cost, retries: 1, targets: [ { provider: gatehouse, model: echo,"
                 + " weight: 2 } ] } ]",
-            #"models[0].strategy: "cost" is not supported by this version yet; use weighted, least-inflight or latency"#
-                + " (line 1)"),
+            "models[0].targets[0].price: needs input and output; the strategy cost compares them (line 1)"),
+        Case(
+            "models: [ { name: m, targets: [ { provider: gatehouse, model: echo, when: { minInput: 9, maxInput: 3 } } ] } ]",
+            "models[0].targets[0].when.maxInput: is less than when.minInput: the target would take nothing (line 1)"),
+        Case(
+            "models: [ { name: m, targets: [ { provider: gatehouse, model: echo, when: { keys: ['a*b'] } } ] } ]",
+            "models[0].targets[0].when.keys: holds a '*' that is not at its end (line 1)"),
+        Case(
+            "models: [ { name: m, targets: [ { provider: gatehouse, model: echo, when: { headers: { 'a b': c } } } ] } ]",
+            "models[0].targets[0].when.headers.a b: is not a header name of letters, digits and '-' (line 1)"),
+        Case(
+            "models: [ { name: m, targets: [ { provider: gatehouse, model: echo, features: [sight] } ] } ]",
+            #"models[0].targets[0].features[0]: "sight" is not text, tools, vision, audio, video, documents, jsonSchema,"#
+                + " reasoning or logprobs (line 1)"),
+        Case(
+            "models: [ { name: m, sticky: glue, targets: [ { provider: gatehouse, model: echo } ] } ]",
+            #"models[0].sticky: "glue" is not none, session, user or prefix (line 1)"#),
         Case(
             "keys: [ { name: a, value: k, rateLimit: { requests: 60/min } } ]",
             "keys[0].rateLimit: a rate limit is not supported by this version yet; leave it out (line 1)"),

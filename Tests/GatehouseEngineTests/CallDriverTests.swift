@@ -53,17 +53,17 @@ import Testing
 
     @Test func anAliasIsSplicedAndAStreamRelayed() {
         let scene = Scene()
-        let driver = scene.start(stream)
+        _ = scene.start(stream)
         #expect(
             scene.sent == #"{"model":"real","messages":[1],"stream":true,"stream_options":{"include_usage":true}}"#)
-        driver.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
+        scene.bytes.last?.reply.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
         #expect(scene.downstream.head == nil)
-        driver.received(bytes: ByteBuffer(string: chunk))
+        scene.bytes.last?.reply.received(bytes: ByteBuffer(string: chunk))
         #expect(scene.downstream.isStream && scene.downstream.head?.provider == "p" && scene.downstream.flushes == 1)
-        driver.received(
+        scene.bytes.last?.reply.received(
             bytes: ByteBuffer(
                 string: #"data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"# + "\n\n"))
-        driver.received(bytes: ByteBuffer(string: "data: [DONE]\n\n"))
+        scene.bytes.last?.reply.received(bytes: ByteBuffer(string: "data: [DONE]\n\n"))
         #expect(scene.downstream.body == chunk + "data: [DONE]\n\n" && scene.downstream.hasEnded)
         #expect(scene.bytes.last?.isFinished == true && scene.bytes.last?.isCancelled == false)
         let record = scene.observer.records.first
@@ -75,11 +75,13 @@ import Testing
         for received in 0..<3 {
             let scene = Scene()
             let driver = scene.start(stream)
-            if received > 0 { driver.received(head: UpstreamHead(status: 200, contentType: "text/event-stream")) }
-            if received > 1 { driver.received(bytes: ByteBuffer(string: chunk)) }
+            if received > 0 {
+                scene.bytes.last?.reply.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
+            }
+            if received > 1 { scene.bytes.last?.reply.received(bytes: ByteBuffer(string: chunk)) }
             driver.clientGone()
             #expect(scene.bytes.last?.isCancelled == true)
-            driver.received(bytes: ByteBuffer(string: chunk))
+            scene.bytes.last?.reply.received(bytes: ByteBuffer(string: chunk))
             driver.clientGone()
             #expect(scene.observer.records.count == 1)
             #expect(scene.observer.records.first?.outcome == .clientGone)
@@ -116,15 +118,15 @@ import Testing
 
     @Test func anAgentAnswersByEvents() {
         let scene = Scene()
-        let driver = scene.start(#"{"model":"a","messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}"#)
+        _ = scene.start(#"{"model":"a","messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}"#)
         guard case .canonical(let request) = scene.agent.requests.last?.payload else {
             Issue.record("no canonical request")
             return
         }
         #expect(request.messages.map(\.role) == [.user] && request.messages[0].text() == "hi" && request.model.isEmpty)
-        driver.received(event: .started(AnswerStart(model: "m", session: "s")))
-        driver.received(event: .textDelta("hello"))
-        driver.received(event: .finished(Finish(.stop, cost: Cost(unit: "usd", amount: "0.01"))))
+        scene.agent.last?.reply.received(event: .started(AnswerStart(model: "m", session: "s")))
+        scene.agent.last?.reply.received(event: .textDelta("hello"))
+        scene.agent.last?.reply.received(event: .finished(Finish(.stop, cost: Cost(unit: "usd", amount: "0.01"))))
         #expect(scene.downstream.head?.status == 200 && scene.downstream.body.contains(#""content":"hello""#))
         #expect(scene.observer.records.first?.isAgent == true)
         #expect(scene.observer.records.first?.cost?.amount == "0.01")
@@ -132,10 +134,10 @@ import Testing
 
     @Test func aFailureInTheMiddleEndsWithAnErrorEvent() {
         let scene = Scene()
-        let driver = scene.start(stream)
-        driver.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
-        driver.received(bytes: ByteBuffer(string: chunk))
-        driver.failed(Failure(.truncated, detail: "secret host"))
+        _ = scene.start(stream)
+        scene.bytes.last?.reply.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
+        scene.bytes.last?.reply.received(bytes: ByteBuffer(string: chunk))
+        scene.bytes.last?.reply.failed(Failure(.truncated, detail: "secret host"))
         let body = scene.downstream.body
         #expect(body.hasPrefix(chunk) && body.contains("upstream_truncated") && !body.contains("[DONE]"))
         #expect(!body.contains("secret") && scene.downstream.hasEnded)

@@ -147,7 +147,7 @@ import Testing
         let unfinished = answer.replacing(#","finishReason":"STOP""#, with: "").replacing(
             #"{"name":"f""#, with: #"{"id":"c9","name":"f""#)
         first.stream("data: \(unfinished)\n\n")
-        first.driver.failed(Failure(.truncated))
+        first.reply?.failed(Failure(.truncated))
         _ = scene.start(.chatCompletions, history("c9"))
         #expect(scene.sent?.contains("U0VBTA==") == false)
     }

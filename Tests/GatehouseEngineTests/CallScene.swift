@@ -26,6 +26,12 @@ struct CallScene {
     struct Call {
         let driver: CallDriver
         let downstream: RecordingDownstream
+        let upstream: ScriptedUpstream
+        /// How many attempts there were before it.
+        let earlier: Int
+
+        /// The listener of its first attempt; `nil` as long as there is none.
+        var reply: (any UpstreamReply)? { upstream.all.dropFirst(earlier).first?.reply }
 
         /// The status and the code of an error's body.
         var error: (status: Int?, code: String?, param: String?) {
@@ -37,15 +43,15 @@ struct CallScene {
 
         /// Plays a whole answer.
         func answer(_ body: String) {
-            driver.received(head: UpstreamHead(status: 200, contentType: "application/json"))
-            driver.received(bytes: ByteBuffer(string: body))
-            driver.receivedEnd()
+            reply?.received(head: UpstreamHead(status: 200, contentType: "application/json"))
+            reply?.received(bytes: ByteBuffer(string: body))
+            reply?.receivedEnd()
         }
 
         /// Plays a stream.
         func stream(_ body: String, type: String = "text/event-stream") {
-            driver.received(head: UpstreamHead(status: 200, contentType: type))
-            driver.received(bytes: ByteBuffer(string: body))
+            reply?.received(head: UpstreamHead(status: 200, contentType: type))
+            reply?.received(bytes: ByteBuffer(string: body))
         }
     }
 
@@ -64,8 +70,9 @@ struct CallScene {
         change(request)
         let downstream = RecordingDownstream()
         let driver = CallDriver(request, on: loop, downstream: downstream, observer: observer, memory: memory)
+        let before = upstream.requests.count
         driver.start(now: 5)
-        return Call(driver: driver, downstream: downstream)
+        return Call(driver: driver, downstream: downstream, upstream: upstream, earlier: before)
     }
 
     /// The bytes that the last attempt was given; `nil` when it was given none.

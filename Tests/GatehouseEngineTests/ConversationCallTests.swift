@@ -38,8 +38,8 @@ import Testing
         for streams in [false, true] {
             let scene = CallScene(.events)
             let first = scene.start(.responses, #"{"model":"m","input":"a","stream":\#(streams)}"#, id: "one")
-            first.driver.received(event: .textDelta("b"))
-            first.driver.received(event: .finished(Finish(.stop)))
+            first.reply?.received(event: .textDelta("b"))
+            first.reply?.received(event: .finished(Finish(.stop)))
             _ = scene.start(.responses, #"{"model":"m","input":"c","previous_response_id":"resp_gh_one"}"#)
             guard case .canonical(let request) = scene.upstream.requests.last?.payload else {
                 Issue.record("no canonical request")
@@ -76,7 +76,7 @@ import Testing
         let stream = #"{"model":"m","input":"a","stream":true}"#
         let second = scene.start(.responses, stream, id: "two")
         second.stream(chunks)
-        second.driver.failed(Failure(.truncated))
+        second.reply?.failed(Failure(.truncated))
         let third = scene.start(.responses, stream, id: "three")
         third.stream(chunks)
         third.driver.clientGone()

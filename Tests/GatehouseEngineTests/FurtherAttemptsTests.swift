@@ -7,145 +7,138 @@ import Testing
 
 /// What a call does when its target fails before the caller got a byte.
 @Suite struct FurtherAttemptsTests {
-    /// Calls against two providers, `p` and `q`, that the test speaks for.
-    struct Scene {
-        let loop = EmbeddedEventLoop()
-        let first: ScriptedUpstream
-        let second: ScriptedUpstream
-        let downstream = RecordingDownstream()
-        let observer = RecordingObserver()
-        let keys = SingleKeyStore(token: "k")
-        let resilience = Resilience()
-
-        init(second lane: UpstreamLane = .wire(.openAIChat)) {
-            first = ScriptedUpstream(.wire(.openAIChat), on: loop)
-            second = ScriptedUpstream(lane, on: loop)
-        }
-
-        func start(_ more: String = "", retries: Int = 0, mayRepeat: Bool = false) -> CallDriver {
-            var alias = RoutingSnapshot.Alias(name: "m", upstream: "p", model: "one")
-            alias.fallbacks = [.init(upstream: "q", model: "two")]
-            alias.retries = retries
-            let snapshot = RoutingSnapshot(
-                keys: keys,
-                entries: [
-                    UpstreamEntry(name: "p", upstream: first, kind: .provider),
-                    UpstreamEntry(name: "q", upstream: second, kind: .provider),
-                ], aliases: [alias], created: 1, resilience: resilience)
-            let request = CallRequest(
-                id: "r", operation: .chatCompletions, principal: keys.principal, snapshot: snapshot,
-                body: ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":"x"}]\#(more)}"#),
-                start: .now())
-            request.mayRepeat = mayRepeat
-            let driver = CallDriver(
-                request, on: loop, downstream: downstream, observer: observer, memory: CallMemory())
-            driver.start(now: 5)
-            return driver
-        }
-
-        func refuse(_ driver: CallDriver, status: Int = 500) {
-            driver.received(head: UpstreamHead(status: status, contentType: "application/json"))
-            driver.receivedEnd()
-        }
-
-        func answer(_ driver: CallDriver) {
-            driver.received(head: UpstreamHead(status: 200, contentType: "application/json"))
-            driver.received(
-                bytes: ByteBuffer(
-                    string: #"{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}"#))
-            driver.receivedEnd()
-        }
-    }
-
     @Test func anotherTargetServesAndTheRecordTellsOfIt() {
-        let scene = Scene()
-        let driver = scene.start()
-        scene.refuse(driver)
-        #expect(scene.downstream.head == nil, "the caller hears nothing of it")
-        #expect(scene.second.requests.first?.model == "two")
-        scene.answer(driver)
-        #expect(scene.downstream.head?.status == 200 && scene.downstream.head?.attempts == 2)
-        #expect(scene.downstream.head?.provider == "q" && scene.downstream.head?.model == "two")
+        let scene = RouteScene("p", "q")
+        let call = scene.start()
+        scene.refuse("p")
+        #expect(call.downstream.head == nil, "the caller hears nothing of it")
+        scene.answer("q")
+        #expect(call.status == 200 && call.downstream.head?.attempts == 2 && call.downstream.head?.provider == "q")
         let record = scene.observer.records.first
         #expect(scene.observer.records.count == 1 && record?.attempts == 2 && record?.outcome == .completed)
-        #expect(record?.provider == "q" && record?.upstreamModel == "two")
+        #expect(record?.provider == "q" && record?.tries.map(\.provider) == ["p"])
+        #expect(record?.tries.map(\.outcome) == ["upstream"] && scene.isAtRest)
     }
 
     @Test func theSameTargetIsAskedAgainWhenTheWaitIsOver() {
-        let scene = Scene()
-        let driver = scene.start(retries: 1)
-        scene.refuse(driver)
-        #expect(scene.first.requests.count == 1 && scene.second.requests.isEmpty)
+        let scene = RouteScene("p", "q")
+        scene.alias.settings.retries = 1
+        let call = scene.start()
+        scene.refuse("p")
+        #expect(scene.requests("p").count == 1 && scene.requests("q").isEmpty)
         scene.loop.advanceTime(by: .milliseconds(250))
-        #expect(scene.first.requests.count == 2)
-        scene.answer(driver)
-        #expect(scene.downstream.head?.status == 200 && scene.downstream.head?.attempts == 2)
+        #expect(scene.requests("p").count == 2)
+        scene.answer("p")
+        #expect(call.status == 200 && call.downstream.head?.attempts == 2 && scene.isAtRest)
     }
 
     @Test func aCallerWhoLeavesEndsTheWait() {
-        let scene = Scene()
-        let before = scene.resilience.remainingTries(now: .now())
-        let driver = scene.start(retries: 1)
-        scene.refuse(driver)
-        driver.clientGone()
+        let scene = RouteScene("p", "q")
+        scene.alias.settings.retries = 1
+        let before = scene.resilience.remainingTries(now: scene.now)
+        let call = scene.start()
+        scene.refuse("p")
+        call.driver.clientGone()
         scene.loop.advanceTime(by: .seconds(10))
-        #expect(scene.first.requests.count == 1 && scene.second.requests.isEmpty)
+        #expect(scene.requests("p").count == 1 && scene.requests("q").isEmpty)
         #expect(scene.observer.records.map(\.status) == [499])
         #expect(scene.observer.records.first?.outcome == .clientGone)
-        #expect(scene.resilience.remainingTries(now: .now()) == before, "the try that was not made is put back")
+        #expect(scene.resilience.remainingTries(now: scene.now) == before, "the try that was not made is put back")
     }
 
     @Test func theEndOfThisGatewayEndsTheWait() {
-        let scene = Scene()
-        let driver = scene.start(retries: 1)
-        scene.refuse(driver)
-        driver.abort(GatehouseError(.shuttingDown, "It ends."))
+        let scene = RouteScene("p", "q")
+        scene.alias.settings.retries = 1
+        let call = scene.start()
+        scene.refuse("p")
+        call.driver.abort(GatehouseError(.shuttingDown, "It ends."))
         scene.loop.advanceTime(by: .seconds(10))
-        #expect(scene.first.requests.count == 1)
-        #expect(scene.downstream.head?.status == 503 && scene.observer.records.count == 1)
+        #expect(scene.requests("p").count == 1)
+        #expect(call.status == 503 && scene.observer.records.count == 1 && scene.isAtRest)
     }
 
     @Test func nothingFollowsTheFirstByte() {
-        let scene = Scene()
-        let driver = scene.start(#","stream":true"#, retries: 2, mayRepeat: true)
-        driver.received(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
-        driver.received(bytes: ByteBuffer(string: #"data: {"choices":[{"delta":{"content":"x"}}]}"# + "\n\n"))
-        driver.failed(Failure(.truncated))
+        let scene = RouteScene("p", "q")
+        scene.alias.settings.retries = 2
+        let call = scene.start(#","stream":true"#) { $0.mayRepeat = true }
+        scene.begin("p")
+        scene.fail("p", Failure(.truncated))
         scene.loop.advanceTime(by: .seconds(10))
-        #expect(scene.first.requests.count == 1 && scene.second.requests.isEmpty)
-        #expect(scene.downstream.hasEnded && scene.observer.records.count == 1)
+        #expect(scene.requests("p").count == 1 && scene.requests("q").isEmpty)
+        #expect(call.downstream.hasEnded && scene.observer.records.count == 1 && scene.isAtRest)
     }
 
     @Test func whatMayHaveBeenBilledIsAskedAgainOnlyWhenTheCallerAllowsIt() {
         for mayRepeat in [false, true] {
-            let scene = Scene()
-            let driver = scene.start(mayRepeat: mayRepeat)
-            driver.failed(Failure(.timeout(.firstByte)))
-            #expect(scene.second.requests.count == (mayRepeat ? 1 : 0))
+            let scene = RouteScene("p", "q")
+            _ = scene.start { $0.mayRepeat = mayRepeat }
+            scene.fail("p", Failure(.timeout(.firstByte)))
+            #expect(scene.requests("q").count == (mayRepeat ? 1 : 0))
         }
-        let scene = Scene()
-        let driver = scene.start()
+        let scene = RouteScene("p", "q")
+        _ = scene.start()
         var refused = Failure(.unreachable)
         refused.isUnsent = true
-        driver.failed(refused)
-        #expect(scene.second.requests.count == 1, "nobody got the request")
+        scene.fail("p", refused)
+        #expect(scene.requests("q").count == 1, "nobody got the request")
+    }
+
+    /// Calls that fail for good must not shift whose turn it is.
+    @Test func aFailureThatEndsACallTakesNoTurn() {
+        let scene = RouteScene("p", "q")
+        scene.alias = .init(
+            name: "m", targets: [.init(upstream: "p", model: "one"), .init(upstream: "q", model: "one")])
+        for _ in 0..<10 {
+            let before = scene.requests("p").count
+            _ = scene.start()
+            scene.refuse(scene.requests("p").count > before ? "p" : "q", status: 400)
+        }
+        #expect(scene.requests("p").count == 5 && scene.requests("q").count == 5)
     }
 
     @Test func theLastFailureIsTheCallers() {
-        let scene = Scene()
-        let driver = scene.start()
-        scene.refuse(driver)
-        scene.refuse(driver, status: 429)
-        #expect(scene.downstream.head?.status == 429 && scene.downstream.head?.attempts == 2)
-        #expect(scene.observer.records.count == 1)
+        let scene = RouteScene("p", "q")
+        let call = scene.start()
+        scene.refuse("p")
+        scene.refuse("q", status: 429)
+        #expect(call.status == 429 && call.downstream.head?.attempts == 2)
+        #expect(scene.observer.records.count == 1 && scene.isAtRest)
     }
 
     @Test func aTargetThatCannotTakeTheRequestIsPassedOverWithoutAnAttempt() {
-        let scene = Scene(second: .events)
-        let driver = scene.start(#","n":2"#)
-        scene.refuse(driver)
-        #expect(scene.second.requests.isEmpty, "it gives one answer at a time")
-        #expect(scene.downstream.head?.status == 502 && scene.downstream.head?.provider == "p")
-        #expect(scene.observer.records.count == 1 && scene.observer.records.first?.attempts == 1)
+        let scene = RouteScene("p", "q", lanes: ["q": .events])
+        let call = scene.start(#","n":2"#)
+        scene.refuse("p")
+        #expect(scene.requests("q").isEmpty, "it gives one answer at a time")
+        #expect(call.status == 502 && call.downstream.head?.provider == "p")
+        #expect(scene.observer.records.count == 1 && scene.observer.records.first?.attempts == 1 && scene.isAtRest)
+    }
+
+    @Test func aTargetThatFailsIsPassedOverUntilNothingElseIsLeft() {
+        let scene = RouteScene("p", "q")
+        for _ in 0..<5 {
+            _ = scene.start()
+            scene.refuse("p")
+            scene.answer("q")
+        }
+        _ = scene.start()
+        #expect(scene.requests("p").count == 5, "its breaker is open")
+        scene.answer("q")
+        let alone = scene.start(model: "p/one")
+        #expect(scene.requests("p").count == 6, "an error from there says more than a refusal")
+        scene.answer("p")
+        #expect(alone.status == 200 && scene.isAtRest)
+    }
+
+    /// A stream that breaks off again and again is a failing target, although each began well.
+    @Test func streamsThatBreakOffOpenTheBreaker() {
+        let scene = RouteScene("p", "q")
+        for _ in 0..<20 where scene.requests("q").isEmpty {
+            _ = scene.start(#","stream":true"#)
+            guard scene.requests("q").isEmpty else { break }
+            scene.begin("p")
+            scene.fail("p", Failure(.truncated))
+        }
+        #expect(!scene.requests("q").isEmpty)
     }
 }

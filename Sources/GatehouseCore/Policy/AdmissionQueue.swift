@@ -65,6 +65,14 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
 
     // MARK: Inputs
 
+    /// A call wants in now or not at all.
+    package mutating func enterAtOnce(now: Instant) -> Bool {
+        if hopeful > 0 { retireExpired(now) }
+        guard inFlight < limit, hopeful == 0 else { return false }
+        inFlight += 1
+        return true
+    }
+
     /// A call wants in.
     package mutating func enter(_ call: Call, key: Key, now: Instant) -> Entry {
         retireExpired(now)

@@ -7,7 +7,7 @@ package struct KeyRing: Sendable {
         /// How long a key rests that is not told for how long; doubles with each time in a row.
         package var firstRest = Interval.seconds(1)
         /// The longest rest when nothing is said.
-        package var longestRest = Interval.seconds(60)
+        package var longestRest = Interval.seconds(15)
         /// The longest rest that an upstream's word is good for.
         package var longestTold = Interval.seconds(3600)
         /// How long a retired key is left alone before one call tries it.
@@ -72,13 +72,35 @@ package struct KeyRing: Sendable {
         return trial.map { begin($0, now: now) } ?? .none(until: soonest)
     }
 
+    /// Whether a key other than those of `tried` could be used now, without taking it.
+    package func hasUsable(now: Instant, tried: Positions) -> Bool {
+        keys.indices.contains { !tried.contains($0) && keys[$0].until <= now }
+    }
+
+    /// When the first of the resting or retired keys may be used again; `nil` when one may be used now, or none ever.
+    package func soonest(now: Instant, tried: Positions) -> Instant? {
+        guard !hasUsable(now: now, tried: tried) else { return nil }
+        return keys.indices.filter { !tried.contains($0) }.map { keys[$0].until }.min()
+    }
+
+    /// Whether a key that somebody else chose may be used now. A retired one whose trial is due is handed out for it.
+    package mutating func lend(_ key: Int, now: Instant) -> Bool {
+        guard keys.indices.contains(key), keys[key].until <= now else { return false }
+        if keys[key].isRetired { keys[key].until = now + settings.retrial }
+        return true
+    }
+
     /// The upstream said that this key is too fast.
     package mutating func rest(_ key: Int, told: Interval? = nil, now: Instant) {
         guard keys.indices.contains(key), !keys[key].isRetired else { return }
-        let untold = min(settings.longestRest, settings.firstRest * (1 << min(keys[key].rests, 20)))
-        keys[key].rests = min(keys[key].rests + 1, 20)
+        // Calls that ran together hear the same at about the same time: that is one lesson, not many.
+        let isNew = keys[key].until <= now
+        let doublings = max(0, min(keys[key].rests - (isNew ? 0 : 1), 20))
+        let untold = min(settings.longestRest, settings.firstRest * (1 << doublings))
+        if isNew { keys[key].rests = min(keys[key].rests + 1, 20) }
         let length = told.map { min(max($0, .zero), settings.longestTold) } ?? untold
-        // An answer that comes late must not shorten what another was told.
+        // An answer that comes late must not shorten what another was told, nor, untold, prolong it.
+        guard isNew || told != nil else { return }
         keys[key].until = max(keys[key].until, now + length)
     }
 

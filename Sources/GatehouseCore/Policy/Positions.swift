@@ -24,5 +24,10 @@ package struct Positions: Sendable, Equatable {
         }
     }
 
+    package mutating func formUnion(_ other: Positions) {
+        low |= other.low
+        high |= other.high
+    }
+
     package var isEmpty: Bool { low == 0 && high == 0 }
 }

@@ -40,6 +40,10 @@ package struct UpstreamRequest: Sendable {
     package var headers: [EncodedRequest.Header]
     /// Of the body, where it is not JSON.
     package var contentType: String?
+    /// Which of the provider's keys to use, by its position.
+    package var key = 0
+    /// The caller allows that the request is carried out twice.
+    package var mayRepeat = false
 
     package init(
         id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,

@@ -6,7 +6,7 @@ import NIOCore
 /// Within one dialect the caller's bytes go out with a few edits. Otherwise the body is read once into the canonical model
 /// and written in the target's dialect.
 struct CallPreparation {
-    private(set) var request: UpstreamRequest
+    var request: UpstreamRequest
     private(set) var plan: CallMachine.Plan
     /// Fields of the caller that the target does not see.
     private(set) var dropped: [String] = []
@@ -168,6 +168,8 @@ final class CallHead {
     let isNested: Bool
     /// The id of the answer that the request goes on from.
     let previousResponse: String?
+    /// The most tokens that the caller wants written, where it says so.
+    var maxTokens: Int? { json?.maxTokens }
     private let json: RequestHead?
     private let form: MultipartHead?
 

@@ -14,8 +14,18 @@ package struct CallRecord: Sendable {
     package var upstreamModel = ""
     /// Whether the target is an agent.
     package var isAgent = false
+    /// The name of the provider's key that was used, where it has several.
+    package var upstreamKey: String?
     package var isStream = false
     package var attempts = 0
+    /// Attempts before or beside the one that the rest of the record tells of.
+    package var tries: [Try] = []
+    /// Another target was asked as well because the first one took long.
+    package var isHedged = false
+    /// The answer was read on after the caller had left.
+    package var isDrained = false
+    /// How long it waited for its turn.
+    package var queued: TimeAmount?
     /// 499 when the client left before anything was sent.
     package var status = 0
     package var outcome = CallMachine.Outcome.completed
@@ -28,6 +38,20 @@ package struct CallRecord: Sendable {
     package var bytesOut = 0
     package var timeToFirstByte: TimeAmount?
     package var duration = TimeAmount.zero
+
+    /// An attempt that the caller got nothing of.
+    package struct Try: Sendable, Equatable {
+        package var provider: String
+        package var model: String
+        /// A failure's class, or `hedge_lost`.
+        package var outcome: String
+
+        init(_ target: Route, _ outcome: String) {
+            provider = target.entry.name
+            model = target.model
+            self.outcome = outcome
+        }
+    }
 
     package init(id: String, operation: Operation?, key: String) {
         self.id = id

@@ -3,121 +3,292 @@ import GatehouseCore
 /// The way of one call through its plan: which target serves it now, and where it goes when that one fails. Confined to
 /// the call's event loop.
 struct CallRoute {
+    /// Where a call goes next.
+    enum Choice {
+        case target(TargetLease)
+        /// All that could take it are full: it waits at this one.
+        case queue(at: Int)
+        case none
+    }
+
     /// What follows a failure.
     enum Step {
-        case retry(after: Interval)
-        case fallback(Route)
+        case retry(after: Interval, at: Int)
+        case otherKey(at: Int)
+        case fallback
         case stop
     }
 
-    /// `nil` where there is one target and nothing to decide.
-    private let plan: RoutePlan?
-    private let only: Route?
-    private let resilience: Resilience
-    private let mayRepeat: Bool
+    /// Who calls, as far as the way depends on it.
+    struct Caller {
+        let owner: String
+        /// The request may be carried out twice.
+        let mayRepeat: Bool
+        /// What keeps it at one target.
+        var sticky: UInt64?
+        /// `nil` where no target asks.
+        var traits: CallTraits?
+    }
+
+    let plan: RoutePlan
+    let resilience: Resilience
+    private let caller: Caller
     private var machine: AttemptMachine
+    /// Targets that were tried or cannot take the call.
     private var passed = Positions()
-    private var pick: RoutePlan.Pick?
-    private var began = Instant.distantPast
-    private var isRunning = false
-    /// The longest that a call may take, waits included.
+    /// Keys that were tried at the target of the attempt before.
+    private var triedKeys = Positions()
+    /// A try of the shared budget was taken and not used yet.
+    private var holdsTry = false
+    private var refusal: TargetCondition.Refusal?
+    private var restsUntil: Instant?
+    /// A queue was full: seconds after which there may be room.
+    private var fullFor: Int?
+    /// It has waited in a queue, and will not in another.
+    private var hasWaited = false
+    /// The longest that a call goes on trying, waits included.
     private static let patience = Interval.seconds(600)
     private let end: Instant
 
-    init(_ destination: Destination, _ resilience: Resilience, mayRepeat: Bool, now: @autoclosure () -> Instant) {
-        switch destination {
-        case .target(let route): (plan, only) = (nil, route)
-        case .plan(let plan): (self.plan, only) = (plan, nil)
-        }
+    /// - Parameter deadline: The caller's own, where it has one.
+    init(_ plan: RoutePlan, _ resilience: Resilience, _ caller: Caller, deadline: Instant?, now: Instant) {
+        self.plan = plan
         self.resilience = resilience
-        self.mayRepeat = mayRepeat
-        machine = AttemptMachine(plan?.attempts ?? AttemptMachine.Settings())
-        end = plan == nil ? .distantPast : now() + Self.patience
+        self.caller = caller
+        machine = AttemptMachine(plan.attempts)
+        end = min(deadline ?? now + Self.patience, now + Self.patience)
     }
 
-    /// The target that serves the call now; the first one to begin with.
-    mutating func target(now: @autoclosure () -> Instant) -> Route? {
-        if let only { return only }
-        if let pick { return plan?.targets[pick.index] }
-        return next(now())
-    }
+    func route(_ lease: TargetLease) -> Route { plan.places[lease.index].route }
+    func route(at index: Int) -> Route { plan.places[index].route }
+    func keyName(_ lease: TargetLease) -> String { plan.places[lease.index].keys.name(of: lease.key) }
 
-    /// The present target cannot serve this call: the next one, if there is any.
-    mutating func skip(now: Instant) -> Route? {
-        leave(.unknown, .unknown, now)
-        return next(now)
-    }
+    // MARK: Choosing
 
-    private mutating func next(_ now: Instant) -> Route? {
-        guard let plan else { return nil }
-        pick = plan.pick(passing: passed, now: now)
-        guard let pick else { return nil }
-        passed.insert(pick.index)
-        return plan.targets[pick.index]
-    }
-
-    /// An attempt at the present target begins.
-    mutating func begin(isRetry: Bool, now: @autoclosure () -> Instant) {
-        machine.began(isRetry: isRetry)
-        guard let plan else { return }
-        let now = now()
-        guard var pick else { return }
-        if isRetry { pick.permit = plan.admit(pick.index, now: now) }
-        self.pick = pick
-        if machine.attempts == 1 { resilience.firstAttempt(now: now) }
-        plan.began(pick)
-        began = now
-        isRunning = true
-    }
-
-    /// The first byte for the caller is there: the target serves.
-    mutating func answered(now: @autoclosure () -> Instant) {
-        guard isRunning, let plan, let pick else { return }
-        let now = now()
-        plan.answered(pick, after: now - began, now: now)
-        self.pick?.permit = nil
-    }
-
-    /// The call is over.
-    mutating func ended(isWell: Bool, now: @autoclosure () -> Instant) {
-        guard plan != nil else { return }
-        leave(isWell ? .served(perToken: nil) : .unknown, .unknown, now())
-    }
-
-    /// The attempt failed before the caller got a byte. A try is taken from the budget for what follows.
-    mutating func failed(_ failure: Failure, now: @autoclosure () -> Instant) -> Step {
-        guard let plan else { return .stop }
-        let now = now()
-        leave(.failed, failure.kind.policy.breaker, now)
-        let other = plan.pick(passing: passed, now: now)
-        var generator = SystemRandomNumberGenerator()
-        let step = machine.failed(
-            failure, mayRepeat: mayRepeat, hasOther: other != nil, left: end - now, using: &generator)
-        var result = Step.stop
-        switch step {
-        case .stop: break
-        case .retry(let wait) where resilience.takeTry(now: now): result = .retry(after: wait)
-        case .fallback where resilience.takeTry(now: now):
-            if let other {
-                pick = other
-                passed.insert(other.index)
-                return .fallback(plan.targets[other.index])
+    /// The next target: the best that has room now, else a place in the queue of the best, else the first of those that
+    /// were passed over because they failed, for an error from there says more than a refusal from here.
+    mutating func next(now: Instant) -> Choice {
+        triedKeys = Positions()
+        var skipped = passed
+        var full: Int?
+        var failing: Int?
+        let chance = RoutePlan.Chance(now: now, resilience: resilience)
+        while let index = plan.candidate(passing: skipped, sticky: caller.sticky, caller.traits, chance) {
+            skipped.insert(index)
+            if isRefused(index) { continue }
+            switch enter(index, .atOnce, now) {
+            case .entered(let permit, let key):
+                return .target(TargetLease(index: index, key: key, permit: permit))
+            case .full: full = full ?? index
+            case .open, .noKey(until: nil): failing = failing ?? index
+            case .noKey(.some(let until)): restsUntil = min(restsUntil ?? until, until)
             }
-        case .retry, .fallback: break
         }
-        // The leave for the other target is not used.
-        if let other { plan.record(other, .unknown, now) }
-        return result
+        if let full, !hasWaited { return .queue(at: full) }
+        return failing.map { resort(to: $0, now) } ?? .none
     }
 
-    /// A wait ended otherwise: the try was not made.
-    func putBack() { resilience.putBackTry() }
+    private mutating func resort(to index: Int, _ now: Instant) -> Choice {
+        switch enter(index, .lastResort, now) {
+        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .full: return hasWaited ? .none : .queue(at: index)
+        case .open, .noKey(until: nil): return .none
+        case .noKey(.some(let until)):
+            restsUntil = min(restsUntil ?? until, until)
+            return .none
+        }
+    }
 
-    private mutating func leave(_ ending: LoadBalancer.Ending, _ sample: CircuitBreaker.Sample, _ now: Instant) {
-        guard let plan, let pick else { return }
-        if isRunning { plan.ended(pick, ending, now: now) }
-        plan.record(pick, sample, now)
-        self.pick?.permit = nil
-        isRunning = false
+    /// The same target once more.
+    mutating func again(at index: Int, now: Instant) -> Choice {
+        switch enter(index, .atOnce, now) {
+        case .entered(let permit, let key): .target(TargetLease(index: index, key: key, permit: permit))
+        case .full: .queue(at: index)
+        case .open, .noKey: next(now: now)
+        }
+    }
+
+    /// The call's turn in the queue has come.
+    mutating func admitted(at index: Int, now: Instant) -> Choice {
+        switch enter(index, .fromQueue, now) {
+        case .entered(let permit, let key): .target(TargetLease(index: index, key: key, permit: permit))
+        case .full, .open, .noKey: next(now: now)
+        }
+    }
+
+    /// The queue of a target has no room, or took too long.
+    mutating func refusedByQueue(at index: Int, retryAfter seconds: Int, hasWaited: Bool) {
+        passed.insert(index)
+        fullFor = min(fullFor ?? seconds, seconds)
+        self.hasWaited = self.hasWaited || hasWaited
+    }
+
+    private mutating func enter(_ index: Int, _ way: Deployment.Way, _ now: Instant) -> Deployment.Admission {
+        let place = plan.places[index]
+        var barred = triedKeys
+        if way != .lastResort { barred.formUnion(place.keys.refused(now: now)) }
+        let admission = place.deployment.enter(way, passing: barred, now: now)
+        guard case .entered(_, let key) = admission else { return admission }
+        _ = place.keys.lend(key, now: now)
+        passed.insert(index)
+        triedKeys.insert(key)
+        return admission
+    }
+
+    private mutating func isRefused(_ index: Int) -> Bool {
+        guard let condition = plan.places[index].condition, let traits = caller.traits,
+            let refusal = condition.refusal(of: traits)
+        else { return false }
+        self.refusal = refusal
+        passed.insert(index)
+        return true
+    }
+
+    // MARK: Attempts
+
+    /// An attempt begins.
+    mutating func begin(_ lease: inout TargetLease, _ beginning: AttemptMachine.Beginning, now: Instant) {
+        if machine.attempts == 0 { resilience.firstAttempt(now: now) }
+        machine.began(beginning)
+        holdsTry = false
+        plan.began(lease.index)
+        lease.began = now
+        lease.hasBegun = true
+    }
+
+    /// A target to ask beside the one that has not answered, within the budget; `nil` when there is none.
+    mutating func hedge(now: Instant) -> TargetLease? {
+        guard machine.mayHedge, now < end, resilience.takeTry(now: now) else { return nil }
+        var skipped = passed
+        let chance = RoutePlan.Chance(now: now, resilience: resilience)
+        while let index = plan.candidate(passing: skipped, sticky: nil, caller.traits, chance) {
+            skipped.insert(index)
+            if isRefused(index) { continue }
+            triedKeys = Positions()
+            if case .entered(let permit, let key) = enter(index, .atOnce, now) {
+                holdsTry = true
+                return TargetLease(index: index, key: key, permit: permit)
+            }
+        }
+        resilience.putBackTry()
+        return nil
+    }
+
+    /// The first event of an answer is there: the target serves.
+    func answered(_ lease: inout TargetLease, now: Instant) {
+        guard lease.hasBegun, !lease.hasAnswered else { return }
+        let place = plan.places[lease.index]
+        lease.hasAnswered = true
+        lease.firstEvent = now
+        plan.answered(lease.index, after: now - lease.began, now: now)
+        place.deployment.served(after: now - lease.began, lease.permit, key: lease.key, now: now)
+        place.keys.worked(lease.key)
+        lease.permit = nil
+    }
+
+    /// The attempt is over, and the call with it or without it.
+    ///
+    /// - Parameter tokens: Of an answer that is whole.
+    func ended(_ lease: TargetLease, isWell: Bool, tokens: Int?, now: Instant) {
+        leave(lease, isWell ? .served(perToken: lease.perToken(tokens, now: now)) : .unknown, .init(), now)
+    }
+
+    /// The attempt failed before the caller got a byte.
+    func failed(_ lease: TargetLease, _ failure: Failure, now: Instant) {
+        let place = plan.places[lease.index]
+        var ending = Deployment.Ending(sample: failure.kind.policy.breaker)
+        if failure.meansOverload { ending.overloaded = now - lease.began }
+        switch failure.keyEffect {
+        case .none: break
+        case .rest: ending.rest = (lease.key, failure.retryAfter.map { .seconds($0) })
+        case .retire: place.keys.retire(lease.key, failure, now: now)
+        }
+        leave(lease, .failed, ending, now)
+    }
+
+    /// An answer broke off behind its first byte: nothing follows, but the target has failed.
+    func brokeOff(_ lease: TargetLease, _ failure: Failure, now: Instant) {
+        guard failure.kind.policy.breaker == .failure else { return }
+        var generator = resilience.generator()
+        plan.places[lease.index].deployment.brokeOff(now: now, using: &generator)
+    }
+
+    /// What follows a failure. A try is taken from the budget for it.
+    mutating func step(behind failure: Failure, at index: Int, now: Instant) -> Step {
+        let place = plan.places[index]
+        var barred = triedKeys
+        barred.formUnion(place.keys.refused(now: now))
+        var ways = AttemptMachine.Ways()
+        ways.otherKey = place.keys.names.count > 1 && place.deployment.hasKey(passing: barred, now: now)
+        ways.otherTarget = plan.places.indices.contains { !passed.contains($0) }
+        var generator = resilience.generator()
+        // A key that rests is not tried before its time, whatever the back-off says.
+        var failure = failure
+        if let soonest = place.deployment.soonestKey(passing: place.keys.refused(now: now), now: now) {
+            failure.retryAfter = max(failure.retryAfter ?? 0, (soonest - now).retryAfter)
+        }
+        let step = machine.failed(
+            failure, mayRepeat: caller.mayRepeat, ways: ways, left: end - now, using: &generator)
+        guard step != .stop, resilience.takeTry(now: now) else { return .stop }
+        holdsTry = true
+        switch step {
+        case .retry(let wait):
+            // After a wait any key may serve.
+            triedKeys = Positions()
+            return .retry(after: wait, at: index)
+        case .otherKey: return .otherKey(at: index)
+        case .fallback: return .fallback
+        case .stop: return .stop
+        }
+    }
+
+    /// Nothing more is tried: what was taken for it is put back.
+    mutating func giveUp() {
+        if holdsTry { resilience.putBackTry() }
+        holdsTry = false
+    }
+
+    /// A lease that led to no attempt.
+    func putBack(_ lease: TargetLease, now: Instant) {
+        leave(lease, .unknown, .init(), now)
+    }
+
+    private func leave(
+        _ lease: TargetLease, _ ending: LoadBalancer.Ending, _ report: Deployment.Ending, _ now: Instant
+    ) {
+        if lease.hasBegun { plan.ended(lease.index, ending, now: now) }
+        var generator = report.sample == .failure ? resilience.generator() : SeededGenerator(seed: 0)
+        plan.places[lease.index].deployment.leave(lease.permit, report, now: now, using: &generator)
+    }
+
+    // MARK: Refusals
+
+    /// Why no target takes the call.
+    func refusalError(now: Instant) -> GatehouseError {
+        if let fullFor {
+            return GatehouseError(
+                .overloaded, "Too many calls wait for this model. Try again later.", retryAfter: fullFor)
+        }
+        if let restsUntil {
+            let seconds = (restsUntil - now).retryAfter
+            return GatehouseError(
+                .upstreamRateLimited, "The provider limits the rate of requests. Try again later.",
+                retryAfter: seconds)
+        }
+        if let refusal {
+            return GatehouseError(
+                .unsupportedParameter, "No target of this model takes the request: \(refusal.text).", param: "model")
+        }
+        return GatehouseError(.internalError, "There is no target for this call.")
+    }
+}
+
+extension Failure {
+    /// Whether the upstream had too much to do.
+    fileprivate var meansOverload: Bool {
+        switch kind {
+        case .capacity, .timeout(.firstByte), .timeout(.own): true
+        default: false
+        }
     }
 }

@@ -10,9 +10,20 @@ package struct ModelAliasConfiguration: Sendable, Equatable {
     package var fallbacks: [Target] = []
     /// Further attempts at the same target.
     package var retries = 0
+    /// What keeps calls together at one target.
+    package var sticky: Stickiness = .none
+    package var hedge = Hedge()
 
     package init(name: String) {
         self.name = name
+    }
+
+    /// Another target is asked as well when the first takes long. Keys below `models[].hedge`.
+    package struct Hedge: Sendable, Equatable {
+        /// So long without a first byte; `nil` for never.
+        package var after: Duration?
+
+        package init() {}
     }
 
     /// How the target of a call is chosen.
@@ -29,11 +40,46 @@ package struct ModelAliasConfiguration: Sendable, Equatable {
         /// The model's name there; empty for an agent's own choice.
         package var model: String
         package var weight = 1
+        package var when = Condition()
+        /// What the model can do besides text, in the words of `Features`; `nil`: not known, so everything is tried.
+        package var features: [String]?
+        package var price = Price()
 
         package init(upstream: Upstream, model: String) {
             self.upstream = upstream
             self.model = model
         }
+    }
+
+    /// Which calls a target takes. Keys below `models[].targets[].when`.
+    package struct Condition: Sendable, Equatable {
+        /// Names of callers' keys; `*` at the end stands for anything.
+        package var keys: [String] = []
+        /// Headers that must be there with this value; `*` at its end stands for anything.
+        package var headers: [Header] = []
+        /// Estimated tokens of the input, a fourth of the bytes of the request.
+        package var minInput: Int?
+        package var maxInput: Int?
+
+        package init() {}
+    }
+
+    package struct Header: Sendable, Equatable {
+        package var name: String
+        package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// What a million tokens cost, as decimal numbers in any one currency. Keys below `models[].targets[].price`.
+    package struct Price: Sendable, Equatable {
+        package var input: String?
+        package var output: String?
+
+        package init() {}
     }
 
     /// The name of an item of `providers` or `agents`.

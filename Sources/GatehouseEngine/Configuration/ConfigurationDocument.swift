@@ -52,7 +52,7 @@ package struct ConfigurationDocument {
                 ])
             ),
             ("workers", server.workers.map(ConfigurationNode.number) ?? .null),
-            ("drain", .duration(server.drain)),
+            ("drain", .duration(server.drain)), ("heartbeat", .duration(server.heartbeat)),
         ])
     }
 
@@ -108,6 +108,13 @@ package struct ConfigurationDocument {
                     ("idle", .duration(provider.timeouts.idle)), ("total", .duration(provider.timeouts.total)),
                 ])
             ),
+            (
+                "limits",
+                .map([
+                    ("concurrency", .number(provider.limits.concurrency)), ("queue", .number(provider.limits.queue)),
+                    ("wait", .duration(provider.limits.wait)),
+                ])
+            ),
             ("onDisconnect", .text(provider.onDisconnect.rawValue)), ("models", .texts(provider.models)),
             ("headers", .map(provider.headers.map { ($0.name, .text($0.value.description)) })),
         ])
@@ -136,7 +143,8 @@ package struct ConfigurationDocument {
         .map([
             ("name", .text(alias.name)), ("strategy", .text(alias.strategy.rawValue)),
             ("targets", .list(alias.targets.map(target))), ("fallbacks", .list(alias.fallbacks.map(target))),
-            ("retries", .number(alias.retries)),
+            ("retries", .number(alias.retries)), ("sticky", .text(alias.sticky.rawValue)),
+            ("hedge", .map([("after", alias.hedge.after.map { .duration($0) } ?? .null)])),
         ])
     }
 
@@ -148,6 +156,17 @@ package struct ConfigurationDocument {
             }
         return .map([
             upstream, ("model", .text(target.model.isEmpty ? nil : target.model)), ("weight", .number(target.weight)),
+            ("when", condition(target.when)), ("features", target.features.map { .texts($0) } ?? .null),
+            ("price", .map([("input", .text(target.price.input)), ("output", .text(target.price.output))])),
+        ])
+    }
+
+    private func condition(_ condition: ModelAliasConfiguration.Condition) -> ConfigurationNode {
+        .map([
+            ("keys", .texts(condition.keys)),
+            ("headers", .map(condition.headers.map { ($0.name, .text($0.value)) })),
+            ("minInput", condition.minInput.map { .number($0) } ?? .null),
+            ("maxInput", condition.maxInput.map { .number($0) } ?? .null),
         ])
     }
 

@@ -22,6 +22,11 @@ extension ConfigurationReader {
             timeouts.read("idle", .duration(), into: &provider.timeouts.idle)
             timeouts.read("total", .duration(), into: &provider.timeouts.total)
         }
+        section.section("limits") { limits in
+            limits.read("concurrency", .integer(1...100_000), into: &provider.limits.concurrency)
+            limits.read("queue", .integer(0...100_000), into: &provider.limits.queue)
+            limits.read("wait", .duration(atLeast: .zero), into: &provider.limits.wait)
+        }
         section.read("onDisconnect", .word, into: &provider.onDisconnect)
         section.readList("models", .model, into: &provider.models)
         for (name, value) in section.readTable("headers", .headerValue) {
@@ -91,6 +96,8 @@ extension ConfigurationReader {
         alias.targets = section.items("targets", "a target with provider or agent, and model", target)
         alias.fallbacks = section.items("fallbacks", "a target with provider or agent, and model", target)
         section.read("retries", .integer(0...10), into: &alias.retries)
+        section.read("sticky", .word, into: &alias.sticky)
+        section.section("hedge") { hedge in hedge.read("after", .duration(), into: &alias.hedge.after) }
         if !section.has("targets") {
             section.report("targets", "is missing; an alias needs a target with provider or agent, and model")
         }
@@ -115,7 +122,26 @@ extension ConfigurationReader {
         let upstream = agent.map(ModelAliasConfiguration.Upstream.agent) ?? .provider(provider ?? "")
         var target = ModelAliasConfiguration.Target(upstream: upstream, model: model ?? "")
         target.weight = weight
+        var features: [String] = []
+        section.readList("features", .feature, into: &features)
+        target.features = features.isEmpty ? nil : features
+        section.section("price") { price in
+            price.read("input", .price, into: &target.price.input)
+            price.read("output", .price, into: &target.price.output)
+        }
+        section.section("when") { target.when = condition($0) }
         return target
+    }
+
+    private func condition(_ section: ConfigurationSection) -> ModelAliasConfiguration.Condition {
+        var condition = ModelAliasConfiguration.Condition()
+        section.readList("keys", .model, into: &condition.keys)
+        for (name, value) in section.readTable("headers", .text("the value of a header")) {
+            condition.headers.append(.init(name: name, value: value))
+        }
+        section.read("minInput", .integer(1...1_000_000_000), into: &condition.minInput)
+        section.read("maxInput", .integer(1...1_000_000_000), into: &condition.maxInput)
+        return condition
     }
 
     func key(_ section: ConfigurationSection) -> KeyConfiguration {

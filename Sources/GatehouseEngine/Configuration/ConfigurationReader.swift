@@ -57,6 +57,7 @@ struct ConfigurationReader {
         }
         section.read("workers", .integer(1...1024), into: &server.workers)
         section.read("drain", .duration(atLeast: .zero), into: &server.drain)
+        section.read("heartbeat", .duration(atLeast: .zero), into: &server.heartbeat)
     }
 
     // MARK: storage, shared, files, cache, responses, logging, telemetry

@@ -11,9 +11,6 @@ struct ConfigurationSupport {
             if provider.keys.count > 1 {
                 refuse("\(path).keys", "more than one key", "keep one")
             }
-            if provider.onDisconnect == .drain {
-                refuse("\(path).onDisconnect", "\"drain\"", "use cancel")
-            }
         }
         for (index, agent) in tree.agents.enumerated() {
             let path = "agents[\(index)]"
@@ -24,7 +21,6 @@ struct ConfigurationSupport {
                 refuse("\(path).accounts", "changing accounts", "leave it empty and set home")
             }
         }
-        for (index, alias) in tree.models.enumerated() { check(alias, "models[\(index)]") }
         for (index, key) in tree.keys.enumerated() {
             if key.rateLimit != nil { refuse("keys[\(index)].rateLimit", "a rate limit", "leave it out") }
             if key.budget != nil { refuse("keys[\(index)].budget", "a budget", "leave it out") }
@@ -48,13 +44,6 @@ struct ConfigurationSupport {
         if tree.files != defaults.files { refuse("files", "keeping files", "leave it out") }
         if tree.cache.enabled { refuse("cache.enabled", "a cache of answers", "leave it at false") }
         if tree.telemetry.otlp != nil { refuse("telemetry.otlp", "sending traces", "leave it at null") }
-    }
-
-    private func check(_ alias: ModelAliasConfiguration, _ path: String) {
-        // Prices come with the ledger.
-        if alias.strategy == .cost {
-            refuse("\(path).strategy", "\"\(alias.strategy.rawValue)\"", "use weighted, least-inflight or latency")
-        }
     }
 
     private func refuse(_ path: String, _ what: String, _ instead: String) {

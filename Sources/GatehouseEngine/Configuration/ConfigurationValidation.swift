@@ -147,10 +147,27 @@ struct ConfigurationValidation {
             }
             for (position, target) in alias.targets.enumerated() { check(target, "\(path).targets[\(position)]") }
             for (position, target) in alias.fallbacks.enumerated() { check(target, "\(path).fallbacks[\(position)]") }
+            guard alias.strategy == .cost else { continue }
+            for (position, target) in alias.targets.enumerated()
+            where target.price.input == nil || target.price.output == nil {
+                journal.report(
+                    "\(path).targets[\(position)].price", "needs input and output; the strategy cost compares them")
+            }
         }
     }
 
     private func check(_ target: ModelAliasConfiguration.Target, _ path: String) {
+        let when = target.when
+        if let least = when.minInput, let most = when.maxInput, least > most {
+            journal.report("\(path).when.maxInput", "is less than when.minInput: the target would take nothing")
+        }
+        for header in when.headers where !Self.isHeaderName(header.name) {
+            journal.report("\(path).when.headers.\(header.name)", "is not a header name of letters, digits and '-'")
+        }
+        for (list, patterns) in [("keys", when.keys)] + when.headers.map({ ("headers.\($0.name)", [$0.value]) })
+        where patterns.contains(where: { $0.dropLast().contains("*") }) {
+            journal.report("\(path).when.\(list)", "holds a '*' that is not at its end")
+        }
         let (key, names) =
             switch target.upstream {
             case .provider: ("provider", tree.providers.map(\.name) + [Self.builtInProvider])

@@ -132,6 +132,22 @@ extension ConfigurationValue where Value == String {
         }
     }
 
+    /// A price, which may be nothing.
+    static var price: Self {
+        Self(what: "a price such as 0.15, or 0, with at most 12 digits on each side of the point") { text in
+            text.utf8.allSatisfy { $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: ".") } && "0.00".hasPrefix(text)
+                && !text.isEmpty && !text.hasSuffix(".") ? "0" : decimal.parse(text)
+        }
+    }
+
+    /// What a model can do.
+    static var feature: Self {
+        let words = ["text"] + Features.names
+        return Self(what: words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")) {
+            words.contains($0) ? $0 : nil
+        }
+    }
+
     static var currency: Self {
         Self(what: "a currency code such as USD") { text in
             text.utf8.count == 3 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) } ? text : nil

@@ -24,6 +24,7 @@ package struct ProviderConfiguration: Sendable, Equatable {
     package var dialects: [Dialect] = []
     package var keys: [Key] = []
     package var timeouts = Timeouts()
+    package var limits = Limits()
     package var onDisconnect: OnDisconnect = .cancel
     /// What `/v1/models` tells of this provider; every other model name works as well.
     package var models: [String] = []
@@ -70,6 +71,18 @@ package struct ProviderConfiguration: Sendable, Equatable {
         package var idle: Duration = .seconds(120)
         /// The whole attempt.
         package var total: Duration = .seconds(30 * 60)
+
+        package init() {}
+    }
+
+    /// How many calls each model of it gets at a time. Keys below `providers[].limits`.
+    package struct Limits: Sendable, Equatable {
+        /// Never more than so many; below, the number that is served well is found out.
+        package var concurrency = 4096
+        /// Calls that may wait for their turn.
+        package var queue = 256
+        /// How long one may wait.
+        package var wait: Duration = .seconds(1)
 
         package init() {}
     }

@@ -16,6 +16,8 @@ package struct ServerConfiguration: Sendable, Equatable {
     package var workers: Int?
     /// How long streams may run on after SIGTERM.
     package var drain: Duration = .seconds(600)
+    /// A client that waits so long for the next event of a stream is told that it is awaited; zero: never.
+    package var heartbeat: Duration = .seconds(15)
 
     package init() {}
 

@@ -41,8 +41,25 @@ package enum AccessRecord {
         member(#","model":"#, record.model, to: &line)
         member(#","provider":"#, record.provider, to: &line)
         member(#","upstream_model":"#, record.upstreamModel, to: &line)
+        if let key = record.upstreamKey { member(#","upstream_key":"#, key, to: &line) }
         member(#","attempts":"#, record.attempts, to: &line)
+        if !record.tries.isEmpty { tries(record.tries, to: &line) }
+        if record.isHedged { line.writeStaticString(#","hedged":true"#) }
+        if record.isDrained { line.writeStaticString(#","drained":true"#) }
+        if let queued = record.queued { milliseconds(#","queued_ms":"#, queued, to: &line) }
         line.writeStaticString(record.isStream ? #","stream":true"# : #","stream":false"#)
+    }
+
+    private static func tries(_ tries: [CallRecord.Try], to line: inout ByteBuffer) {
+        line.writeStaticString(#","tries":["#)
+        for (index, one) in tries.enumerated() {
+            if index > 0 { line.writeStaticString(",") }
+            member(#"{"provider":"#, one.provider, to: &line)
+            member(#","model":"#, one.model, to: &line)
+            member(#","outcome":"#, one.outcome, to: &line)
+            line.writeStaticString("}")
+        }
+        line.writeStaticString("]")
     }
 
     private static func usage(_ record: CallRecord, to line: inout ByteBuffer) {

@@ -84,7 +84,8 @@ package final class CallMetrics: CallObserver {
             handles.outputTokens.observe(Double(usage.output))
         }
         if record.attempts > 0 {
-            handles.attempts.increment(by: record.attempts)
+            handles.attempts.increment(by: max(0, record.attempts - record.tries.count))
+            for one in record.tries { attempts(one.provider, one.outcome).increment() }
             handles.runs?.increment()
         }
     }
@@ -105,13 +106,17 @@ package final class CallMetrics: CallObserver {
                 "gen_ai_server_time_to_first_token_seconds", help: "Until the first bytes of a streamed answer.",
                 labels: call),
             inputTokens: tokens("input", call), outputTokens: tokens("output", call),
-            attempts: registry.counter(
-                "gatehouse_upstream_attempts_total", help: "Attempts at providers and agents.",
-                labels: [("provider", key.provider), ("outcome", key.outcome)]),
+            attempts: attempts(key.provider, key.outcome),
             runs: key.isAgent
                 ? registry.counter(
                     "gatehouse_agent_runs_total", help: "Runs of agents.",
                     labels: [("agent", key.provider), ("outcome", key.outcome)]) : nil)
+    }
+
+    private func attempts(_ provider: String, _ outcome: String) -> MetricCounter {
+        registry.counter(
+            "gatehouse_upstream_attempts_total", help: "Attempts at providers and agents.",
+            labels: [("provider", provider), ("outcome", outcome)])
     }
 
     private func tokens(_ type: String, _ labels: [(String, String)]) -> MetricHistogram {

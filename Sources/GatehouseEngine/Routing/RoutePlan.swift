@@ -1,129 +1,138 @@
 package import GatehouseCore
-import NIOCore
 import Synchronization
 
-/// Where a model's name leads.
-package enum Destination: Sendable {
-    /// To one target, without a retry: nothing is to be decided.
-    case target(Route)
-    case plan(RoutePlan)
-}
-
-/// Targets among which one is chosen for each call, then those that are tried in order when
-/// the chosen ones fail.
+/// Targets among which one is chosen for each call, then those that are tried in order when the chosen ones fail. A name
+/// that leads to one target only is a plan too, with nothing to choose.
 package final class RoutePlan: Sendable {
     package struct Settings: Sendable {
         package var strategy = LoadBalancer.Strategy.weighted
-        /// Of the targets that are chosen from.
-        package var weights: [Int] = []
+        package var stickiness = Stickiness.none
+        /// Further attempts at the same target.
         package var retries = 0
+        /// After this time without an answer another target is asked as well; `nil`: never.
+        package var hedge: Interval?
 
         package init() {}
     }
 
-    package let targets: [Route]
-    /// Targets that are chosen from; the others are fallbacks.
-    private let choices: Int
-    package let attempts: AttemptMachine.Settings
+    /// A target as the configuration has it.
+    package struct Target: Sendable {
+        package var route: Route
+        package var balance = LoadBalancer.Target()
+        package var condition = TargetCondition()
+
+        package init(_ route: Route) {
+            self.route = route
+        }
+    }
+
+    /// A target and what is known of it.
+    struct Place: Sendable {
+        let route: Route
+        let deployment: Deployment
+        let keys: ProviderKeys
+        /// `nil` where there is none.
+        let condition: TargetCondition?
+    }
+
+    package let settings: Settings
+    let places: [Place]
+    /// How many are chosen from; the others are fallbacks.
+    let choices: Int
+    let attempts: AttemptMachine.Settings
+    /// Whether a condition looks at what a request needs.
+    let wantsNeeds: Bool
+    /// The headers that conditions look at, in lower case.
+    let headers: [String]
     private let balancer: Mutex<LoadBalancer>
-    private let breakers: [Breaker]
+    private let sticky: StickyHash?
 
     /// - Parameters:
-    ///   - choices: Never empty.
-    ///   - breaker: The breaker of a target; the same for every plan that has the target.
+    ///   - targets: Never empty.
+    ///   - isListed: The configuration names them.
     package init(
-        _ choices: [Route], fallbacks: [Route] = [], _ settings: Settings = Settings(), breaker: (Route) -> Breaker
+        _ targets: [Target], fallbacks: [Target] = [], _ settings: Settings = Settings(), _ resilience: Resilience,
+        isListed: Bool = true
     ) {
-        targets = choices + fallbacks
-        self.choices = choices.count
+        self.settings = settings
+        let all = targets + fallbacks
+        places = all.map {
+            Place(
+                route: $0.route, deployment: resilience.deployment($0.route, isListed: isListed),
+                keys: resilience.keys($0.route), condition: $0.condition.isEmpty ? nil : $0.condition)
+        }
+        choices = targets.count
         var attempts = AttemptMachine.Settings()
         attempts.retries = settings.retries
         self.attempts = attempts
-        let weights = settings.weights + Array(repeating: 1, count: max(0, choices.count - settings.weights.count))
-        balancer = Mutex(LoadBalancer(settings.strategy, weights.map { .init(weight: $0) }))
-        breakers = targets.map(breaker)
+        wantsNeeds = all.contains { $0.condition.features != nil }
+        headers = all.flatMap { $0.condition.headers.map(\.name) }
+        balancer = Mutex(LoadBalancer(settings.strategy, targets.map(\.balance)))
+        sticky =
+            settings.stickiness == .none
+            ? nil
+            : StickyHash(
+                targets.map { ("\($0.route.entry.name)/\($0.route.model)", $0.balance.weight) })
     }
 
-    /// A target and the leave to try it.
-    struct Pick {
-        var index: Int
-        var permit: CircuitBreaker.Permit?
+    /// Whether something of a call must be worked out before a target is chosen.
+    var wantsTraits: Bool { wantsNeeds || settings.strategy == .cost || places.contains { $0.condition != nil } }
+
+    package var targets: [Route] { places.map(\.route) }
+
+    /// The target that comes next in the order of the strategy, then of the fallbacks; `nil` when none is left.
+    ///
+    /// - Parameters:
+    ///   - passed: Targets that are not looked at.
+    ///   - sticky: The key of a call that is to go where its like went.
+    func candidate(passing passed: Positions, sticky key: UInt64?, _ traits: CallTraits?, _ choice: Chance) -> Int? {
+        if places.count == 1 { return passed.contains(0) ? nil : 0 }
+        let chosen =
+            key.flatMap { sticky?.pick($0, passing: passed) } ?? balanced(passing: passed, traits, choice)
+        return chosen ?? (choices..<places.count).first { !passed.contains($0) }
     }
 
-    /// The next target, but none of `passed`. A target whose breaker is open is passed over as long as there is another;
-    /// when all are, the first of them that was not tried serves: an error from it says more than a refusal from here.
-    func pick(passing passed: Positions, now: Instant) -> Pick? {
-        guard targets.count > 1 else { return passed.contains(0) ? nil : Pick(index: 0) }
-        var open = passed
-        while let index = candidate(passing: open, now) {
-            if let permit = breakers[index].admit(now: now) { return Pick(index: index, permit: permit) }
-            open.insert(index)
+    private func balanced(passing passed: Positions, _ traits: CallTraits?, _ choice: Chance) -> Int? {
+        guard choices > 1 else { return passed.contains(0) ? nil : 0 }
+        var generator =
+            settings.strategy == .weighted ? SeededGenerator(seed: 0) : choice.resilience.generator()
+        let size = traits.map { LoadBalancer.Size(input: $0.input, output: $0.output ?? 250) }
+        return balancer.withLock {
+            $0.pick(passing: passed, size: size ?? .init(), now: choice.now, using: &generator)
         }
-        return candidate(passing: passed, now).map { Pick(index: $0) }
     }
 
-    private func candidate(passing passed: Positions, _ now: Instant) -> Int? {
-        var generator = SystemRandomNumberGenerator()
-        let chosen = balancer.withLock { $0.pick(passing: passed, now: now, using: &generator) }
-        return chosen ?? (choices..<targets.count).first { !passed.contains($0) }
+    /// When a choice is made, and where its random numbers come from.
+    struct Chance {
+        let now: Instant
+        let resilience: Resilience
     }
 
-    /// The leave to try a target once more, where there are others; a breaker that has opened meanwhile gives none, and
-    /// then counts nothing.
-    func admit(_ index: Int, now: Instant) -> CircuitBreaker.Permit? {
-        targets.count > 1 ? breakers[index].admit(now: now) : nil
+    /// The strategy's books as they are, for a dry run: choosing from a copy takes no turn.
+    var books: LoadBalancer { balancer.withLock { $0 } }
+
+    /// Where calls of this key go, best first.
+    func stickyOrder(_ key: UInt64) -> [Int] {
+        var passed = Positions()
+        var order: [Int] = []
+        while let next = sticky?.pick(key, passing: passed) {
+            passed.insert(next)
+            order.append(next)
+        }
+        return order
     }
 
-    // MARK: Reports
+    // MARK: Reports to the strategy
 
-    func began(_ pick: Pick) {
-        balancer.withLock { $0.began(pick.index) }
+    func began(_ index: Int) {
+        if choices > 1 { balancer.withLock { $0.began(index) } }
     }
 
-    func answered(_ pick: Pick, after latency: Interval, now: Instant) {
-        balancer.withLock { $0.firstToken(pick.index, after: latency, now: now) }
-        record(pick, .success, now)
+    func answered(_ index: Int, after latency: Interval, now: Instant) {
+        if choices > 1 { balancer.withLock { $0.firstToken(index, after: latency, now: now) } }
     }
 
-    func ended(_ pick: Pick, _ ending: LoadBalancer.Ending, now: Instant) {
-        balancer.withLock { $0.ended(pick.index, ending, now: now) }
-    }
-
-    func record(_ pick: Pick, _ sample: CircuitBreaker.Sample, _ now: Instant) {
-        guard let permit = pick.permit else { return }
-        breakers[pick.index].record(permit, sample, now: now)
-    }
-}
-
-/// The circuit breaker of one target, for all plans and all event loops.
-package final class Breaker: Sendable {
-    /// For the metric: the provider's or agent's name, and the model's.
-    package let provider: String
-    package let model: String
-    private let machine = Mutex(CircuitBreaker())
-
-    package init(provider: String, model: String) {
-        self.provider = provider
-        self.model = model
-    }
-
-    func admit(now: Instant) -> CircuitBreaker.Permit? {
-        machine.withLock { $0.admit(now: now) }
-    }
-
-    func record(_ permit: CircuitBreaker.Permit, _ sample: CircuitBreaker.Sample, now: Instant) {
-        var generator = SystemRandomNumberGenerator()
-        machine.withLock { $0.record(permit, sample, now: now, using: &generator) }
-    }
-
-    package func state(now: Instant) -> CircuitBreaker.State {
-        machine.withLock { $0.state(now: now) }
-    }
-}
-
-extension Instant {
-    /// Of the clock that event loops read.
-    package static func now() -> Instant {
-        Instant(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds))
+    func ended(_ index: Int, _ ending: LoadBalancer.Ending, now: Instant) {
+        if choices > 1 { balancer.withLock { $0.ended(index, ending, now: now) } }
     }
 }

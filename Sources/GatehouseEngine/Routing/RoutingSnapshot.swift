@@ -1,4 +1,5 @@
 package import GatehouseCore
+import Synchronization
 
 /// Everything a call needs to know about keys and targets, frozen. A call takes one when it is admitted and keeps it to
 /// its end; a reload makes a new one.
@@ -8,12 +9,13 @@ package final class RoutingSnapshot: Sendable {
         package struct Target: Sendable {
             package var upstream: String
             package var model: String
-            package var weight = 1
+            package var balance = LoadBalancer.Target()
+            package var condition = TargetCondition()
 
             package init(upstream: String, model: String, weight: Int = 1) {
                 self.upstream = upstream
                 self.model = model
-                self.weight = weight
+                balance.weight = weight
             }
         }
 
@@ -22,9 +24,7 @@ package final class RoutingSnapshot: Sendable {
         package let targets: [Target]
         /// Tried in order when those fail.
         package var fallbacks: [Target] = []
-        package var strategy = LoadBalancer.Strategy.weighted
-        /// Further attempts at the same target.
-        package var retries = 0
+        package var settings = RoutePlan.Settings()
 
         package init(name: String, targets: [Target]) {
             self.name = name
@@ -38,7 +38,11 @@ package final class RoutingSnapshot: Sendable {
 
     package let keys: any KeyStore
     private let entries: [String: UpstreamEntry]
-    private let aliases: [String: Destination]
+    private let aliases: [String: RoutePlan]
+    /// Plans of names with a slash, made when they are first asked for.
+    private let direct = Mutex<[String: RoutePlan]>([:])
+    /// The headers that plans look at, in lower case.
+    package let headers: Set<String>
     package let resilience: Resilience
     /// All names worth listing, in order: aliases, then each target's models.
     package let modelNames: [String]
@@ -56,9 +60,10 @@ package final class RoutingSnapshot: Sendable {
         var byName: [String: UpstreamEntry] = [:]
         for entry in entries { byName[entry.name] = entry }
         self.entries = byName
-        var destinations: [String: Destination] = [:]
-        for alias in aliases { destinations[alias.name] = Self.destination(alias, byName, resilience) }
-        self.aliases = destinations
+        var plans: [String: RoutePlan] = [:]
+        for alias in aliases { plans[alias.name] = Self.plan(alias, byName, resilience) }
+        self.aliases = plans
+        headers = Set(plans.values.flatMap(\.headers))
         modelNames =
             aliases.map(\.name)
             + entries.flatMap { entry in
@@ -69,38 +74,56 @@ package final class RoutingSnapshot: Sendable {
     package var upstreams: [UpstreamEntry] { Array(entries.values) }
 
     /// `nil` when none of the targets is there.
-    private static func destination(
+    private static func plan(
         _ alias: Alias, _ entries: [String: UpstreamEntry], _ resilience: Resilience
-    ) -> Destination? {
-        func route(_ target: Alias.Target) -> Route? {
-            entries[target.upstream].map { Route(entry: $0, model: target.model) }
+    ) -> RoutePlan? {
+        func target(_ target: Alias.Target) -> RoutePlan.Target? {
+            guard let entry = entries[target.upstream] else { return nil }
+            var made = RoutePlan.Target(Route(entry: entry, model: target.model))
+            made.balance = target.balance
+            made.condition = target.condition
+            return made
         }
-        let present = alias.targets.filter { entries[$0.upstream] != nil }
-        let fallbacks = alias.fallbacks.compactMap(route)
-        guard let first = present.first.flatMap(route) else { return nil }
-        guard present.count > 1 || !fallbacks.isEmpty || alias.retries > 0 else { return .target(first) }
-        var settings = RoutePlan.Settings()
-        settings.strategy = alias.strategy
-        settings.weights = present.map(\.weight)
-        settings.retries = alias.retries
-        return .plan(
-            RoutePlan(present.compactMap(route), fallbacks: fallbacks, settings, breaker: resilience.breaker))
+        let targets = alias.targets.compactMap(target)
+        guard !targets.isEmpty else { return nil }
+        return RoutePlan(targets, fallbacks: alias.fallbacks.compactMap(target), alias.settings, resilience)
     }
+
+    /// How many direct plans are kept; beyond, they are made anew for each call.
+    private static let maximumDirect = 4096
 
     /// Where a model name leads.
     ///
     /// - Throws: `model_not_found`.
-    package func destination(_ name: String) throws(GatehouseError) -> Destination {
-        if let destination = aliases[name] { return destination }
+    package func plan(_ name: String) throws(GatehouseError) -> RoutePlan {
+        if let plan = aliases[name] ?? direct.withLock({ $0[name] }) { return plan }
+        let route = try target(name)
+        let isListed = route.model.isEmpty || route.entry.models.contains(route.model)
+        let made = RoutePlan([.init(route)], .init(), resilience, isListed: isListed)
+        direct.withLock { direct in
+            if direct.count < Self.maximumDirect { direct[name] = made }
+        }
+        return made
+    }
+
+    /// Whether a name leads anywhere.
+    ///
+    /// - Throws: `model_not_found`.
+    package func check(_ name: String) throws(GatehouseError) {
+        if aliases[name] == nil { _ = try target(name) }
+    }
+
+    /// The target of a name that is no alias.
+    private func target(_ name: String) throws(GatehouseError) -> Route {
         guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else {
-            if let entry = entries[name], entry.hasDefaultModel { return .target(Route(entry: entry, model: "")) }
+            if let entry = entries[name], entry.hasDefaultModel { return Route(entry: entry, model: "") }
             throw Self.notFound()
         }
         let model = String(name[name.index(after: slash)...])
         guard let entry = entries[String(name[..<slash])], !model.isEmpty,
             !entry.isClosed || entry.models.contains(model)
         else { throw Self.notFound() }
-        return .target(Route(entry: entry, model: model))
+        return Route(entry: entry, model: model)
     }
 
     private static func notFound() -> GatehouseError {
@@ -108,5 +131,46 @@ package final class RoutingSnapshot: Sendable {
             .modelNotFound,
             "There is no such model here. GET /v1/models lists the names; provider/model and agent/model always work.",
             param: "model")
+    }
+}
+
+extension RoutingSnapshot.Alias {
+    /// As the configuration has it.
+    package init(_ alias: ModelAliasConfiguration) {
+        self.init(name: alias.name, targets: alias.targets.map(Target.init))
+        fallbacks = alias.fallbacks.map(Target.init)
+        settings.retries = alias.retries
+        settings.stickiness = alias.sticky
+        settings.hedge = alias.hedge.after.map(Interval.init)
+        settings.strategy =
+            switch alias.strategy {
+            case .weighted: .weighted
+            case .leastInflight: .leastInflight
+            case .latency: .latency
+            case .cost: .cost
+            }
+    }
+}
+
+extension RoutingSnapshot.Alias.Target {
+    init(_ target: ModelAliasConfiguration.Target) {
+        self.init(upstream: target.upstream.name, model: target.model, weight: target.weight)
+        balance.inputPrice = target.price.input.flatMap(Double.init)
+        balance.outputPrice = target.price.output.flatMap(Double.init)
+        condition.keys = target.when.keys.map(ModelPattern.init)
+        condition.headers = target.when.headers.map { ($0.name.lowercased(), ModelPattern($0.value)) }
+        condition.minimumInput = target.when.minInput
+        condition.maximumInput = target.when.maxInput
+        condition.features = target.features.map {
+            $0.reduce(into: Features()) { $0.formUnion(Features(named: $1) ?? []) }
+        }
+    }
+}
+
+extension Interval {
+    /// Saturating.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self = Interval.seconds(Int(clamping: seconds)) + Interval(nanoseconds: attoseconds / 1_000_000_000)
     }
 }

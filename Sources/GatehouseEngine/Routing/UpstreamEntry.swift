@@ -17,6 +17,12 @@ package struct UpstreamEntry: Sendable {
     package var source: (any ModelSource)?
     /// The parameters that it follows, where it is no provider (see `PlainTarget`).
     package var understood: Set<String> = []
+    /// The names of its keys, in the order of the configuration.
+    package var keys: [String] = []
+    /// How many calls it gets at a time, for each of its models.
+    package var limits = Deployment.Limits()
+    /// What becomes of an attempt whose caller has left.
+    package var onDisconnect = ProviderConfiguration.OnDisconnect.cancel
     /// Whether only the models above exist.
     package let isClosed: Bool
     /// What must hold of a request before it is started; throws what the caller is told.

@@ -27,6 +27,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let id: String
         /// What the answer is called after, where that is not `id`.
         let answerID: String?
+        /// `nil` where the caller has none.
+        let wishes: CallerWishes?
         let start: NIODeadline
         var body = ByteBuffer()
     }
@@ -255,6 +257,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             throw bodyTooLarge()
         }
         let contentType = try contentType(fields, match.operation)
+        let wishes = try CallerWishes(fields, head.headers, watched: snapshot.headers)
         let chosenID = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil }
         // Callers go on from answers to Responses by their ids: no two may have the same.
         let answerID = chosenID != nil && match.operation == .responses ? loop.nextRequestID() : nil
@@ -266,7 +269,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             mayRepeat: fields.hasIdempotencyKey,
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
-            start: .now())
+            wishes: wishes.isEmpty ? nil : wishes, start: .now())
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
@@ -320,6 +323,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         call.mayRepeat = request.mayRepeat
         call.contentType = request.contentType
         call.answerID = request.answerID
+        if let wishes = request.wishes {
+            (call.session, call.patience, call.headers) = (wishes.session, wishes.patience, wishes.headers)
+        }
         let driver = CallDriver(
             call, on: context.eventLoop, downstream: self, observer: services.observer, memory: services.memory)
         self.driver = driver
@@ -414,6 +420,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     func check(tick: Int) {
         let limits = services.limits
         let elapsed = tick - phaseTick
+        driver?.tick(heartbeat: limits.heartbeatSeconds)
         if let since = unwritableSince, tick - since > limits.stallSeconds {
             context?.close(promise: nil)
             return

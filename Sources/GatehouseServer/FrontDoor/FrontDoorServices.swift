@@ -17,9 +17,12 @@ package final class FrontDoorServices: Sendable {
         package var bodySeconds: Int
         package var idleSeconds: Int
         package var stallSeconds: Int
+        /// Silence after which a caller that waits for a stream is told that it is awaited; `nil`: never.
+        package var heartbeatSeconds: Int?
 
         package init(
-            _ limits: ServerConfiguration.Limits = .init(), timeouts: ServerConfiguration.Timeouts = .init()
+            _ limits: ServerConfiguration.Limits = .init(), timeouts: ServerConfiguration.Timeouts = .init(),
+            heartbeat: Duration = .zero
         ) {
             body = limits.body
             headers = limits.headers
@@ -30,6 +33,7 @@ package final class FrontDoorServices: Sendable {
             bodySeconds = Self.seconds(timeouts.body)
             idleSeconds = Self.seconds(timeouts.idle)
             stallSeconds = 30
+            heartbeatSeconds = heartbeat > .zero ? Self.seconds(heartbeat) : nil
         }
 
         private static func seconds(_ duration: Duration) -> Int {

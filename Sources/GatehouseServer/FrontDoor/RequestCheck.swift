@@ -16,6 +16,8 @@ struct RequestFields {
     private(set) var requestID: String?
     private(set) var expect: String?
     private(set) var hasIdempotencyKey = false
+    private(set) var session: String?
+    private(set) var timeout: String?
     /// `anthropic-beta`, each line as it came.
     private(set) var betas: [String] = []
 
@@ -29,11 +31,13 @@ struct RequestFields {
             case 14 where name.isHeader("anthropic-beta"): betas.append(value)
             case 12 where name.isHeader("content-type"): contentType = contentType ?? value
             case 12 where name.isHeader("x-request-id"): requestID = requestID ?? value
+            case 12 where name.isHeader("x-session-id"): session = session ?? value
             case 13 where name.isHeader("authorization"): authorization = authorization ?? value
             case 14 where name.isHeader("content-length"):
                 (contentLength, contentLengths) = (value, contentLengths + 1)
             case 15 where name.isHeader("idempotency-key"): hasIdempotencyKey = !value.isEmpty
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
+            case 19 where name.isHeader("x-gatehouse-timeout"): timeout = value
             case 17 where name.isHeader("transfer-encoding"):
                 (transferEncoding, transferEncodings) = (value, transferEncodings + 1)
             default: break

@@ -20,7 +20,7 @@ enum ModelRoutes {
                 guard let caller, let name, caller.principal.mayUse(model: name) else {
                     throw GatehouseError(.modelNotFound, "There is no such model here.", param: "model")
                 }
-                _ = try caller.snapshot.destination(name)
+                try caller.snapshot.check(name)
                 return json(model(name, caller.snapshot, CallerShape.of(request)))
             }
         }

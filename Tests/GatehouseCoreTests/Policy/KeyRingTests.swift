@@ -35,7 +35,7 @@ import Testing
     @Test func untoldRestsGrowUntilItWorks() {
         var ring = KeyRing(count: 1)
         var now = start
-        for length in [1, 2, 4, 8, 16, 32, 60, 60] {
+        for length in [1, 2, 4, 8, 15, 15] {
             ring.rest(0, now: now)
             #expect(ring.pick(now: now) == .none(until: now + .seconds(length)))
             now = now + .seconds(length)
@@ -45,6 +45,25 @@ import Testing
         #expect(!isBack)
         ring.rest(0, now: now)
         #expect(ring.pick(now: now) == .none(until: now + .seconds(1)))
+    }
+
+    /// Calls that ran together hear the same: their keys must not rest for ages because there were many.
+    @Test func manyAnswersAtOnceAreOneLesson() {
+        var ring = KeyRing(count: 1)
+        for _ in 0..<50 { ring.rest(0, now: start + .milliseconds(10)) }
+        #expect(ring.pick(now: start) == .none(until: start + .milliseconds(1010)))
+        #expect(ring.soonest(now: start, tried: Positions()) == start + .milliseconds(1010))
+        ring.rest(0, told: .seconds(4), now: start + .milliseconds(20))
+        #expect(ring.pick(now: start) == .none(until: start + .milliseconds(4020)), "what is told counts")
+    }
+
+    @Test func aKeyThatAnotherChoseIsLentForATrialOnly() {
+        var ring = KeyRing(count: 2)
+        _ = ring.retire(1, now: start)
+        let soon = (ring.lend(0, now: start), ring.lend(1, now: start + .seconds(299)))
+        #expect(soon == (true, false))
+        let due = (ring.lend(1, now: start + .seconds(300)), ring.lend(1, now: start + .seconds(300)))
+        #expect(due == (true, false))
     }
 
     @Test func aRetiredKeyIsTriedOnceInAWhile() {
