@@ -48,6 +48,7 @@ package enum ServerAssembly {
         let routes = ControlRoutes(snapshots: frontDoor.snapshots)
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
+        RoutingRoutes.add(to: routes, memory: frontDoor.memory)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,
             logger: logger, onRunning: onRunning)

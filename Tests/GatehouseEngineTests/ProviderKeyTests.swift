@@ -114,4 +114,17 @@ import Testing
             resilience: scene.resilience)
         #expect(scene.resilience.providerKeys.map { $0.isRetired(0, now: scene.now) } == [false])
     }
+
+    /// Callers can make up names without end: those beyond the ones kept apart share a deployment, and must not share a rest.
+    @Test func namesWithoutEndDoNotRestEachOther() {
+        let scene = scene(["a"])
+        for number in 0..<1100 {
+            _ = scene.start(model: "p/model-\(number)")
+            scene.refuse("p", status: 429, retryAfter: "20")
+        }
+        #expect(scene.resilience.deployments.count <= 1030)
+        let call = scene.start(model: "p/one-more")
+        scene.answer("p")
+        #expect(call.status == 200)
+    }
 }

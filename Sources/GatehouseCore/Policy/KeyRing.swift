@@ -9,7 +9,7 @@ package struct KeyRing: Sendable {
         /// The longest rest when nothing is said.
         package var longestRest = Interval.seconds(15)
         /// The longest rest that an upstream's word is good for.
-        package var longestTold = Interval.seconds(3600)
+        package var longestTold = Interval.seconds(60)
         /// How long a retired key is left alone before one call tries it.
         package var retrial = Interval.seconds(300)
 

@@ -60,6 +60,9 @@ package final class Deployment: Sendable {
     package let name: Name
     /// Whether the configuration names it: others come from what callers wrote, and stay out of metrics.
     package let isListed: Bool
+    /// It stands for all names beyond those that are kept apart: what one of them is told is no word about the others.
+    private var isShared: Bool { name.model == Self.others }
+    static let others = "*"
     private let state: Mutex<State>
 
     /// - Parameter keys: How many keys the provider has.
@@ -221,7 +224,7 @@ package final class Deployment: Sendable {
     ) {
         let admitted = state.withLock { state in
             if let permit { state.breaker.record(permit, ending.sample, now: now, using: &generator) }
-            if let (key, told) = ending.rest { state.keys.rest(key, told: told, now: now) }
+            if !isShared, let (key, told) = ending.rest { state.keys.rest(key, told: told, now: now) }
             if let time = ending.overloaded { state.limit.overloaded(after: time, now: now) }
             state.queue.leave(now: now)
             return Self.advance(&state, now)

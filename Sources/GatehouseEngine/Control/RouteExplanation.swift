@@ -1,0 +1,111 @@
+package import GatehouseCore
+
+/// Why each target of a model's name would be taken for a request, or passed over: what `CallRoute` would do, without doing
+/// any of it. Nothing is sent, no turn is taken, no probe is handed out.
+package struct RouteExplanation {
+    /// One target, in the order in which they would be tried.
+    package struct Target: Sendable {
+        package enum Verdict: String, Sendable {
+            /// It would get the call.
+            case chosen
+            /// It would get it when those before fail.
+            case next
+            /// It is full: the call would wait here when none has room.
+            case full
+            /// It would get the call only when nothing else is left.
+            case lastResort = "last_resort"
+            case passedOver = "passed_over"
+        }
+
+        package var provider: String
+        package var model: String
+        package var isFallback: Bool
+        package var verdict: Verdict
+        /// For a person; `nil` where there is nothing to say.
+        package var reason: String?
+        /// Fields of the request that it would not see.
+        package var dropped: [String]
+        package var status: Deployment.Status
+    }
+
+    package let plan: RoutePlan
+    package private(set) var targets: [Target] = []
+    /// Whether the order comes from what keeps calls together.
+    package let isSticky: Bool
+
+    /// - Parameter memory: What earlier calls left; nothing is added.
+    /// - Throws: `model_not_found`, or what is wrong with the body.
+    package init(_ request: CallRequest, memory: CallMemory, now: Instant) throws(GatehouseError) {
+        let head = try CallHead(request)
+        plan = try request.snapshot.plan(head.model)
+        let caller = CallRoute.Caller(request, head, plan)
+        isSticky = caller.sticky != nil
+        let resilience = request.snapshot.resilience
+        for index in Self.order(plan, caller, resilience, now) {
+            var target = Self.look(at: index, plan, caller, now)
+            do throws(GatehouseError) {
+                let prepared = try CallPreparation(request, head, plan.places[index].route, memory: memory, now: 0)
+                target.dropped = prepared.dropped
+            } catch {
+                (target.verdict, target.reason) = (.passedOver, "it cannot take the request: \(error.message)")
+            }
+            targets.append(target)
+        }
+        choose()
+    }
+
+    /// As the strategy, or the sticky key, and the order of the fallbacks have it.
+    private static func order(
+        _ plan: RoutePlan, _ caller: CallRoute.Caller, _ resilience: Resilience, _ now: Instant
+    ) -> [Int] {
+        var passed = Positions()
+        var order = caller.sticky.map(plan.stickyOrder) ?? []
+        for index in order { passed.insert(index) }
+        var books = plan.books
+        let size = caller.traits.map { LoadBalancer.Size(input: $0.input, output: $0.output ?? 250) }
+        var generator = resilience.generator()
+        while let index = books.pick(passing: passed, size: size ?? .init(), now: now, using: &generator) {
+            passed.insert(index)
+            order.append(index)
+        }
+        return order + plan.places.indices.filter { !passed.contains($0) }
+    }
+
+    private static func look(at index: Int, _ plan: RoutePlan, _ caller: CallRoute.Caller, _ now: Instant) -> Target {
+        let place = plan.places[index]
+        let status = place.deployment.status(now: now)
+        var target = Target(
+            provider: place.route.entry.name, model: place.route.model, isFallback: index >= plan.choices,
+            verdict: .next, reason: nil, dropped: [], status: status)
+        if let traits = caller.traits, let refusal = place.condition?.refusal(of: traits) {
+            (target.verdict, target.reason) = (.passedOver, refusal.text)
+            return target
+        }
+        if case .open(let until) = status.breaker {
+            (target.verdict, target.reason) = (
+                .lastResort, "it failed lately: its breaker is open for \((until - now).retryAfter) s"
+            )
+            return target
+        }
+        let refused = place.keys.refused(now: now)
+        let rests = status.rests.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
+        if rests.isEmpty {
+            (target.verdict, target.reason) = (.lastResort, "the provider refuses its keys")
+        } else if !rests.contains(where: { $0 == nil }), let until = rests.compactMap({ $0 }).min() {
+            (target.verdict, target.reason) = (.passedOver, "its keys rest for \((until - now).retryAfter) s")
+        } else if status.inFlight >= status.limit {
+            (target.verdict, target.reason) = (.full, "it works on \(status.inFlight) calls, \(status.queued) wait")
+        }
+        return target
+    }
+
+    /// The first that would be tried is the one that is chosen.
+    private mutating func choose() {
+        for verdict in [Target.Verdict.next, .full, .lastResort] {
+            if let index = targets.firstIndex(where: { $0.verdict == verdict }) {
+                targets[index].verdict = .chosen
+                return
+            }
+        }
+    }
+}
