@@ -10,6 +10,8 @@ package struct Failure: Error, Sendable, Equatable {
     package var retryAfter: Int?
     /// The upstream did not get the request: it cannot have been carried out.
     package var isUnsent = false
+    /// Somebody between here and the upstream lost the answer: the upstream may have made it, and charge for it.
+    package var lostAnswer = false
     /// What the caller may be told besides the class: a field or a word of a closed vocabulary, never free text.
     package var hint: String?
 

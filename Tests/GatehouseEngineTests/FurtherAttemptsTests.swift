@@ -83,6 +83,16 @@ import Testing
         #expect(scene.requests("q").count == 1, "nobody got the request")
     }
 
+    @Test(arguments: [502, 504, 520, 524])
+    func whatAProxyLostMayHaveBeenBilled(status: Int) {
+        for mayRepeat in [false, true] {
+            let scene = RouteScene("p", "q")
+            _ = scene.start { $0.mayRepeat = mayRepeat }
+            scene.refuse("p", status: status)
+            #expect(scene.requests("q").count == (mayRepeat ? 1 : 0))
+        }
+    }
+
     /// Calls that fail for good must not shift whose turn it is.
     @Test func aFailureThatEndsACallTakesNoTurn() {
         let scene = RouteScene("p", "q")
@@ -128,6 +138,22 @@ import Testing
         #expect(scene.requests("p").count == 6, "an error from there says more than a refusal")
         scene.answer("p")
         #expect(alone.status == 200 && scene.isAtRest)
+    }
+
+    /// In an outage nobody waits for a retry that would not be made.
+    @Test func aTargetWhoseBreakerIsOpenIsNotWaitedFor() {
+        let scene = RouteScene("p")
+        scene.alias.settings.retries = 1
+        var last: RouteScene.Call?
+        for _ in 0..<6 {
+            last = scene.start()
+            scene.refuse("p")
+            scene.loop.advanceTime(by: .milliseconds(250))
+            if last?.status == nil { scene.refuse("p") }
+        }
+        let call = scene.start()
+        scene.refuse("p")
+        #expect(call.status == 502 && call.downstream.head?.attempts == 1 && scene.isAtRest)
     }
 
     /// A stream that breaks off again and again is a failing target, although each began well.

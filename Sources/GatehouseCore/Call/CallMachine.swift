@@ -216,10 +216,18 @@ package struct CallMachine: Sendable {
             return perform(output)
         case .buffering(let body): return finishWhole(body)
         case .bufferingError(let head, let body):
-            return end(lane.failure(head, body))
+            var failure = lane.failure(head, body)
+            failure.lostAnswer = Self.isOfAProxy(head.status)
+            return end(failure)
         case .waiting: return end(.init(.empty, detail: "end without head"))
         case .over: return .wait
         }
+    }
+
+    /// Statuses that a proxy in front of a provider gives when the answer behind it does not come (520 to 524 are
+    /// Cloudflare's).
+    private static func isOfAProxy(_ status: Int) -> Bool {
+        status == 502 || status == 504 || (520...524).contains(status)
     }
 
     private mutating func relay(_ bytes: ByteBuffer) -> Action {

@@ -61,6 +61,8 @@ package struct AttemptMachine: Sendable {
 
     /// Where an attempt could go on.
     package struct Ways: Sendable, Equatable {
+        /// The target is not known to be failing: asking it once more may help.
+        package var sameTarget = true
         /// The target has another key that can be used now.
         package var otherKey = false
         /// Another target could be tried.
@@ -87,7 +89,7 @@ package struct AttemptMachine: Sendable {
         else { return .stop }
         let again = failure.kind.policy.again
         if again.contains(.otherKey), ways.otherKey { return .otherKey }
-        if again.contains(.sameTarget), retries < settings.retries {
+        if again.contains(.sameTarget), ways.sameTarget, retries < settings.retries {
             let told = failure.retryAfter.map { Interval.seconds($0) }
             let wait = settings.backoff.wait(before: retries + 1, told: told, left: left, using: &generator)
             if let wait { return .retry(after: wait) }

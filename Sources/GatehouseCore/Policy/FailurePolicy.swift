@@ -115,7 +115,7 @@ extension Failure {
     ///
     /// - Parameter sent: Whether the whole request was handed to the network.
     package func maybeBilled(sent: Bool) -> Bool {
-        sent && kind.policy.billing == .ifSent
+        sent && (lostAnswer || kind.policy.billing == .ifSent)
     }
 
     /// A quota that says when it is there again rests the key; one that does not needs a person.

@@ -23,7 +23,7 @@ package struct CallResponseHead: Sendable {
     package var provider: String?
     /// The model's name there.
     package var model: String?
-    package var attempts: Int
+    package var attempts = 0
     package var retryAfter: Int?
     /// Fields of the caller that the target did not see.
     package var dropped: [String] = []
@@ -31,4 +31,9 @@ package struct CallResponseHead: Sendable {
     package var isArray = false
     /// Of an answer that is neither JSON nor a stream of a dialect.
     package var contentType: String?
+
+    package init(status: Int, requestID: String) {
+        self.status = status
+        self.requestID = requestID
+    }
 }

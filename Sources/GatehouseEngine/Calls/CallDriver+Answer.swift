@@ -130,11 +130,14 @@ extension CallDriver {
     }
 
     private func head(_ status: Int) -> CallResponseHead {
-        CallResponseHead(
-            status: status, requestID: request.id, provider: record.provider.isEmpty ? nil : record.provider,
-            model: record.upstreamModel.isEmpty ? nil : record.upstreamModel, attempts: record.attempts,
-            dropped: record.dropped, isArray: request.target?.asArray ?? false,
-            contentType: request.operation.surface == .generation ? nil : current?.contentType)
+        var head = CallResponseHead(status: status, requestID: request.id)
+        if !record.provider.isEmpty { head.provider = record.provider }
+        if !record.upstreamModel.isEmpty { head.model = record.upstreamModel }
+        head.attempts = record.attempts
+        head.dropped = record.dropped
+        head.isArray = request.target?.asArray ?? false
+        if request.operation.surface != .generation { head.contentType = current?.contentType }
+        return head
     }
 
     private func markFirstByte() {

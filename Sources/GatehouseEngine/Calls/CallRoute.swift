@@ -219,6 +219,7 @@ struct CallRoute {
         var barred = triedKeys
         barred.formUnion(place.keys.refused(now: now))
         var ways = AttemptMachine.Ways()
+        if case .open = place.deployment.breakerState(now: now) { ways.sameTarget = false }
         ways.otherKey = place.keys.names.count > 1 && place.deployment.hasKey(passing: barred, now: now)
         ways.otherTarget = plan.places.indices.contains { !passed.contains($0) }
         var generator = resilience.generator()

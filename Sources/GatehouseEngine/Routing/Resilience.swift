@@ -51,7 +51,11 @@ package final class Resilience: Sendable {
             if let found = known.deployments[name], found.isListed || !isListed { return found }
             var name = name
             if !isListed {
-                if known.unlisted >= Self.maximumUnlisted { name.model = Deployment.others } else { known.unlisted += 1 }
+                if known.unlisted >= Self.maximumUnlisted {
+                    name.model = Deployment.others
+                } else {
+                    known.unlisted += 1
+                }
                 if let shared = known.deployments[name] { return shared }
             }
             let deployment = Deployment(

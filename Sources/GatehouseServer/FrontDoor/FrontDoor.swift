@@ -30,6 +30,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         /// `nil` where the caller has none.
         let wishes: CallerWishes?
         let start: NIODeadline
+        /// Why it is not taken; it is told when the request has ended, so that the connection can serve on.
+        var refusal: GatehouseError?
         var body = ByteBuffer()
     }
 
@@ -206,6 +208,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard let size = arriving?.body.readableBytes, size + bytes.readableBytes <= services.limits.body else {
             return reject(bodyTooLarge())
         }
+        if arriving?.refusal != nil { return }
         if size == 0 { arriving?.body = bytes } else { arriving?.body.writeImmutableBuffer(bytes) }
     }
 
@@ -269,7 +272,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             mayRepeat: fields.hasIdempotencyKey,
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
-            wishes: wishes.isEmpty ? nil : wishes, start: .now())
+            wishes: wishes.isEmpty ? nil : wishes, start: .now(),
+            refusal: loop.admitsCall()
+                ? nil : GatehouseError(.overloaded, "This gateway has too much to do. Try again.", retryAfter: 1))
         if fields.expect?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
@@ -315,6 +320,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) {
         guard let request = arriving.take() else { return }
         state = .calling(request.framing)
+        if let refusal = request.refusal { return refuse(request, refusal) }
         let call = CallRequest(
             id: request.id, operation: request.match.operation, principal: request.principal,
             snapshot: request.snapshot, body: request.body, start: request.start)
@@ -332,6 +338,20 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         // What is left of the response before may still fill the connection.
         if unwritableSince != nil { driver.downstreamWritable(false) }
         driver.start(now: loop.now())
+    }
+
+    /// Answers a request that is not taken; the connection serves on.
+    private func refuse(_ request: Arriving, _ error: GatehouseError) {
+        var record = CallRecord(id: request.id, operation: request.match.operation, key: request.principal.name)
+        record.status = error.code.status
+        record.outcome = .failed(error.code, nil)
+        let body = request.match.operation.dialect.codec.render(error, requestID: request.id)
+        record.bytesOut = body.readableBytes
+        record.duration = .now() - request.start
+        services.observer.settled(record)
+        var head = CallResponseHead(status: error.code.status, requestID: request.id)
+        head.retryAfter = error.retryAfter
+        respond(head, body: body)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -11,6 +11,9 @@ final class LoopContext {
     private var isTicking = false
     /// Grows by one each second while there are connections.
     private(set) var tick = 0
+    /// Tenths of a second since the last tick.
+    private var tenths = 0
+    private var shedder = LoadShedder()
     private var ids: RequestIDGenerator
     private var dateSecond = 0
     private var date = ""
@@ -54,10 +57,19 @@ final class LoopContext {
         for door in Array(doors.values) { door.context?.close(promise: nil) }
     }
 
+    /// Whether a new call is taken: a loop that cannot keep up refuses some.
+    func admitsCall() -> Bool { shedder.admits() }
+
     private func scheduleTick() {
-        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
-            self.tick &+= 1
-            for door in Array(self.doors.values) { door.check(tick: self.tick) }
+        let due = eventLoop.now + .milliseconds(100)
+        eventLoop.assumeIsolated().scheduleTask(deadline: due) {
+            self.shedder.observe(lateness: Interval(nanoseconds: (self.eventLoop.now - due).nanoseconds))
+            self.tenths += 1
+            if self.tenths >= 10 {
+                self.tenths = 0
+                self.tick &+= 1
+                for door in Array(self.doors.values) { door.check(tick: self.tick) }
+            }
             self.isTicking = !self.doors.isEmpty
             if self.isTicking { self.scheduleTick() }
         }
