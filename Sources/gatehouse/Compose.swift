@@ -49,9 +49,7 @@ struct Composition {
         let resilience = Resilience(alert: KeyAlerts.logging(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
         let frontDoor = FrontDoorServices(
-            limits: .init(
-                configuration.server.limits, timeouts: configuration.server.timeouts,
-                heartbeat: configuration.server.heartbeat), snapshots: snapshots,
+            limits: frontDoorLimits(), snapshots: snapshots,
             observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)), group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
@@ -73,7 +71,11 @@ struct Composition {
         let agents = AgentService(runner: runner, hasAgents: !configuration.agents.isEmpty, logger: logger)
         let drain = TimeAmount(configuration.server.drain)
         let signals = SignalService(
-            readiness: readiness, logger: logger,
+            logger: logger, preDrain: configuration.server.preDrain, hasCallers: { frontDoor.openConnections > 0 },
+            onLeave: {
+                readiness.leave()
+                frontDoor.leave()
+            },
             onDrain: {
                 group.any().scheduleTask(in: drain) {
                     frontDoor.abortCalls(GatehouseError(.shuttingDown, "This gateway ends. Try again."))
@@ -86,6 +88,21 @@ struct Composition {
         }
         try await run([agents, server], signals: signals)
         try await group.shutdownGracefully()
+    }
+
+    /// What the configuration allows a connection, and no more connections than files can be opened for.
+    private func frontDoorLimits() -> FrontDoorServices.Limits {
+        let server = configuration.server
+        var limits = FrontDoorServices.Limits(
+            server.limits, timeouts: server.timeouts, heartbeat: server.heartbeat, preDrain: server.preDrain)
+        let files = OpenFiles.raiseLimit()
+        limits.connections = OpenFiles.connections(server.limits.connections, allowed: files)
+        if limits.connections < server.limits.connections {
+            logger.warning(
+                "Fewer connections than server.limits.connections: too few files may be opened (ulimit -Hn)",
+                metadata: ["connections": "\(limits.connections)", "files": "\(files)"])
+        }
+        return limits
     }
 
     private var conversationLimits: ConversationMemory.Limits {

@@ -23,10 +23,16 @@ struct AgentService: Service {
     }
 }
 
-/// What signals mean here: TERM and INT drain, a second one ends at once, HUP reloads.
+/// What signals mean here: TERM and INT end in order, a second one at once, HUP reloads.
+///
+/// First the gateway says that it leaves, and still takes what comes: whoever sends it calls needs a moment to hear that.
+/// Then it takes no new connections, and what runs may end.
 struct SignalService: Sendable {
-    let readiness: Readiness
     let logger: Logger
+    let preDrain: Duration
+    /// Whether anybody is connected.
+    let hasCallers: @Sendable () -> Bool
+    let onLeave: @Sendable () -> Void
     /// Called when the drain begins.
     let onDrain: @Sendable () -> Void
     let reload: @Sendable () async -> Void
@@ -39,18 +45,31 @@ struct SignalService: Sendable {
 
     /// Listens until cancelled.
     func run(_ trapped: UnixSignalsSequence, stopping group: ServiceGroup) async {
-        var stops = 0
-        for await signal in trapped {
-            switch signal {
-            case .sighup: await reload()
-            default:
-                stops += 1
-                guard stops == 1 else { _exit(128 + SIGTERM) }
-                logger.notice("Draining: no new connections, running streams go on. A second signal ends at once.")
-                readiness.leave()
-                onDrain()
-                await group.triggerGracefulShutdown()
+        await withDiscardingTaskGroup { tasks in
+            var stops = 0
+            for await signal in trapped {
+                switch signal {
+                case .sighup: await reload()
+                default:
+                    stops += 1
+                    guard stops == 1 else { _exit(128 + SIGTERM) }
+                    onLeave()
+                    // Who ends it at a terminal is not waited for by a balancer.
+                    let wait = signal == .sigint || !hasCallers() ? .zero : preDrain
+                    tasks.addTask { await end(group, after: wait) }
+                }
             }
+            tasks.cancelAll()
         }
+    }
+
+    private func end(_ group: ServiceGroup, after wait: Duration) async {
+        if wait > .zero {
+            logger.notice("Not ready any more; new connections are taken for \(wait). A second signal ends at once.")
+            try? await Task.sleep(for: wait)
+        }
+        logger.notice("Draining: no new connections, running streams go on. A second signal ends at once.")
+        onDrain()
+        await group.triggerGracefulShutdown()
     }
 }

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.clock import Clock  # noqa: E402
+from harness.crowd import raise_limit  # noqa: E402
 from harness.faults import Faultd  # noqa: E402
 from harness.gateway import BINARY, Gateway  # noqa: E402
 from harness.matrix import Report  # noqa: E402
@@ -26,6 +27,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "scenario(name): the row of the matrix that a test belongs to")
     if not BINARY.exists():
         pytest.exit(f"no binary at {BINARY}: run scripts/run once, or set GATEHOUSE_BINARY", returncode=2)
+    # Crowds of callers: here, at the gateway and at its upstreams.
+    raise_limit(30_000)
 
 
 @pytest.hookimpl(wrapper=True)

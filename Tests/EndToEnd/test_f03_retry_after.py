@@ -64,7 +64,11 @@ def gateway(module_starter, faultd):
                     }
                     for answer in ("whole", "words")
                 ),
-                {"name": "patient", "targets": [{"provider": "one", "model": "limited-once"}], "retries": 1},
+                *(
+                    {"name": f"patient-{number}", "targets": [{"provider": "one", "model": f"limited-{number}"}],
+                     "retries": 1}
+                    for number in (1, 2, 3)
+                ),
             ],
         }
     )
@@ -76,8 +80,10 @@ def ask(gateway, faultd, model, **more):
 
 
 def check(gateway, faultd, status, headers, seconds):
-    faultd.teach({"limited": (LIMITED, "application/json", status, headers)})
-    response, user = ask(gateway, faultd, "one/limited")
+    # A key that was told to wait rests for its model: each case has one of its own.
+    model = f"limited-{faultd.user()}"
+    faultd.teach({model: (LIMITED, "application/json", status, headers)})
+    response, user = ask(gateway, faultd, f"one/{model}")
     expected = {429: (429, "upstream_rate_limited"), 503: (503, "upstream_overloaded"), 529: (503, "upstream_overloaded")}
     assert (response.status, response.error["code"]) == expected[status]
     told = response.headers["retry-after"]
@@ -121,23 +127,23 @@ def test_f3_another_target_is_asked_at_once(gateway, faultd, status, stream):
 
 def test_f3_a_short_wait_is_kept_and_a_long_one_is_passed_on(gateway, faultd):
     """The same target is asked again no earlier than it said; what would take too long is told to the caller."""
-    faultd.teach({"limited-once": (LIMITED, "application/json", 429, [("retry-after", "1")])})
-    response, user = ask(gateway, faultd, "patient")
+    faultd.teach({"limited-1": (LIMITED, "application/json", 429, [("retry-after", "1")])})
+    response, user = ask(gateway, faultd, "patient-1")
     came = [entry["received"] for entry in faultd.entries(user, brief=1)]
     assert response.status == 429 and len(came) == 2
     assert came[1] - came[0] >= 1
-    faultd.teach({"limited-once": (LIMITED, "application/json", 429, [("retry-after", "3600")])})
-    response, user = ask(gateway, faultd, "patient")
+    faultd.teach({"limited-2": (LIMITED, "application/json", 429, [("retry-after", "3600")])})
+    response, user = ask(gateway, faultd, "patient-2")
     assert (response.status, response.headers["retry-after"]) == (429, "3600")
     assert len(faultd.entries(user, brief=1)) == 1
 
 
 def test_f3_a_wait_holds_nobody_else_up(gateway, faultd):
     """Calls that wait for their second try hold no connection to the provider."""
-    faultd.teach({"limited-once": (LIMITED, "application/json", 429, [("retry-after", "2")])})
+    faultd.teach({"limited-3": (LIMITED, "application/json", 429, [("retry-after", "2")])})
 
     async def crowd():
-        waiting = [asyncio.create_task(gateway.chat("patient")) for _ in range(4)]
+        waiting = [asyncio.create_task(gateway.chat("patient-3")) for _ in range(4)]
         user = faultd.user()
         assert (await gateway.chat("one/whole", user=user)).status == 200
         assert not all(task.done() for task in waiting), "a call was served while others waited"

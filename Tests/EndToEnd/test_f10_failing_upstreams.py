@@ -32,7 +32,8 @@ def gateway(start, faultd):
         "half-or-two": {"targets": [target("one", "whole~odds@50")], "fallbacks": [target("two", "whole")]},
         "seldom": {"targets": [target("one", "whole~odds@1")], "retries": 2},
         "flapping": {"targets": [target("one", "whole~flap@1000")], "fallbacks": [target("two", "whole")]},
-        "again": {"targets": [target("one", "s500")], "retries": 1},
+        # Each with a breaker of its own.
+        **{f"again-{number}": {"targets": [target("one", f"s500~n@{number}")], "retries": 1} for number in range(8)},
         "switched": {"targets": [target("one", "switch")], "fallbacks": [target("two", "whole")]},
     }
     return start(
@@ -124,9 +125,9 @@ def test_f10_flapping_does_not_multiply_calls_either(gateway, faultd):
 def test_f10_waits_before_the_same_target_differ(gateway, faultd):
     """Full jitter: from nothing up to 250 ms, and not the same for all."""
     waits = []
-    for _ in range(8):
+    for number in range(8):
         user = faultd.user()
-        asyncio.run(gateway.chat("again", user=user))
+        asyncio.run(gateway.chat(f"again-{number}", user=user))
         first, second = [entry["received"] for entry in faultd.entries(user, brief=1)]
         waits.append(second - first)
     assert max(waits) - min(waits) > 0.01, waits

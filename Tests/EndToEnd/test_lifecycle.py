@@ -88,6 +88,94 @@ def test_readiness_ends_first(start, faultd):
     assert gateway.wait() == 0
 
 
+BALANCED = {"GATEHOUSE_SERVER_PRE_DRAIN": "2s"}
+
+
+def test_a_leaving_gateway_is_not_ready_and_still_serves(start, faultd):
+    """Whoever sends it calls has a moment to hear of it: new connections are taken, and each answer is the last of its
+    connection."""
+    gateway = start({"providers": [faultd.provider()]}, env=BALANCED)
+    gateway.ended_by_test = True
+
+    async def leave():
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(request_bytes("/health/ready"))
+        before = await read_body(reader, await read_head(reader))
+        assert before.status == 200 and "connection" not in before.headers
+        stream_reader, stream_writer, stream = await begin_stream(gateway)
+        gateway.signal(signal.SIGTERM)
+        await asyncio.to_thread(gateway.await_log, "Not ready any more")
+        # On the connection that was there, and on new ones.
+        writer.write(request_bytes("/health/ready"))
+        late = await read_body(reader, await read_head(reader))
+        assert (late.status, late.headers["connection"]) == (503, "close")
+        assert await reader.read() == b"", "the connection ends"
+        assert (await gateway.call("/health/ready")).status == 503
+        assert (await gateway.call("/health/live")).status == 200
+        for call in (gateway.chat("fault/whole"), gateway.chat("fault/words", stream=True), gateway.call("/v1/models")):
+            response = await call
+            assert response.status == 200 and response.headers["connection"] == "close"
+        await asyncio.to_thread(gateway.await_log, "Draining")
+        await asyncio.to_thread(eventually, lambda: refuses(gateway), 5, "new connections refused")
+        await read_body(stream_reader, stream)
+        writer.close()
+        stream_writer.close()
+        return stream
+
+    stream = asyncio.run(leave())
+    assert stream.is_whole and stream.events[-1] == "[DONE]", "what ran goes on to its end"
+    assert gateway.wait(8) == 0
+
+
+def test_a_request_on_its_way_at_the_end_is_served(start, faultd):
+    """A connection whose client was not asked to close it, and has rested for a moment only, is not cut off."""
+    gateway = start({"providers": [faultd.provider()]}, env=BALANCED)
+    gateway.ended_by_test = True
+
+    async def ask_late():
+        # The stream begins before the signal, so that its head does not ask for the connection's end.
+        reader, writer, stream = await begin_stream(gateway, "fault/words~split@60~drip@60")
+        gateway.signal(signal.SIGTERM)
+        await read_body(reader, stream)
+        assert "connection" not in stream.headers and stream.events[-1] == "[DONE]"
+        await asyncio.to_thread(gateway.await_log, "Draining")
+        body = {"model": "fault/whole", "messages": [{"role": "user", "content": "Hi"}]}
+        writer.write(gateway.request("/v1/chat/completions", body))
+        response = await read_body(reader, await read_head(reader))
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert await reader.read() == b""
+        writer.close()
+
+    asyncio.run(ask_late())
+    assert gateway.wait(8) == 0
+
+
+def sockets(gateway):
+    return [one for one in gateway.descriptors() if one.startswith("socket:")]
+
+
+@pytest.mark.parametrize("how", ["nobody is connected", "from a terminal", "a second signal"])
+def test_nobody_waits_without_need(start, faultd, how):
+    gateway = start({"providers": [faultd.provider()]}, env={"GATEHOUSE_SERVER_PRE_DRAIN": "10m"})
+    gateway.ended_by_test = True
+    if how == "nobody is connected":
+        eventually(lambda: len(sockets(gateway)) == 1, what="only the listener")
+        gateway.signal(signal.SIGTERM)
+        assert gateway.wait(8) == 0
+        return
+    with socket.create_connection(("127.0.0.1", gateway.port)) as one:
+        one.sendall(request_bytes("/health/live"))
+        assert one.recv(65536).startswith(b"HTTP/1.1 200")
+        if how == "from a terminal":
+            gateway.signal(signal.SIGINT)
+            assert gateway.wait(8) == 0
+        else:
+            gateway.signal(signal.SIGTERM)
+            gateway.await_log("Not ready any more")
+            gateway.signal(signal.SIGTERM)
+            assert gateway.wait(8) == 128 + signal.SIGTERM
+
+
 def test_what_runs_too_long_is_cut_with_an_error(start, faultd):
     gateway = start({"server": {"drain": "300ms"}, "providers": [faultd.provider()]})
     gateway.ended_by_test = True

@@ -52,7 +52,8 @@ package struct ConfigurationDocument {
                 ])
             ),
             ("workers", server.workers.map(ConfigurationNode.number) ?? .null),
-            ("drain", .duration(server.drain)), ("heartbeat", .duration(server.heartbeat)),
+            ("preDrain", .duration(server.preDrain)), ("drain", .duration(server.drain)),
+            ("heartbeat", .duration(server.heartbeat)),
         ])
     }
 

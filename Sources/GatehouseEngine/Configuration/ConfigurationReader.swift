@@ -56,6 +56,7 @@ struct ConfigurationReader {
             timeouts.read("idle", .duration(), into: &server.timeouts.idle)
         }
         section.read("workers", .integer(1...1024), into: &server.workers)
+        section.read("preDrain", .duration(atLeast: .zero), into: &server.preDrain)
         section.read("drain", .duration(atLeast: .zero), into: &server.drain)
         section.read("heartbeat", .duration(atLeast: .zero), into: &server.heartbeat)
     }

@@ -14,7 +14,9 @@ package struct ServerConfiguration: Sendable, Equatable {
     package var timeouts = Timeouts()
     /// Event loops; `nil` takes one for every two cores: the rest is for the kernel's share, logs and agents.
     package var workers: Int?
-    /// How long streams may run on after SIGTERM.
+    /// How long after SIGTERM new connections are still taken, by a gateway that says it is not ready.
+    package var preDrain: Duration = .seconds(5)
+    /// How long streams may run on once no new connections are taken.
     package var drain: Duration = .seconds(600)
     /// A client that waits so long for the next event of a stream is told that it is awaited; zero: never.
     package var heartbeat: Duration = .seconds(15)

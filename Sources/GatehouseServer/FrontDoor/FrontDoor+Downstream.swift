@@ -95,6 +95,9 @@ extension FrontDoor: CallDownstream {
     }
 
     private func writeHead(_ head: CallResponseHead, type: String) {
+        if services.isLeaving, case .calling(let call) = state, call.keepAlive {
+            state = .calling(Calling(keepAlive: false, chunked: call.chunked))
+        }
         output.reserveCapacity(512)
         if head.status == 200 {
             output.writeStaticString("HTTP/1.1 200 OK\r\ncontent-type: ")

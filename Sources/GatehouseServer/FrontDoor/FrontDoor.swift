@@ -39,6 +39,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     struct Passing {
         var requestEnded = false
         var responseEnded = false
+        /// Its response asks for the connection's end.
+        var isLast = false
     }
 
     /// How the response of a call must be framed.
@@ -134,9 +136,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
-            // What runs may end; what rests is over.
+            // What runs may end; what rests is over, once no request to it can be on its way.
             mustQuiesce = true
-            if isIdle, !headHasBegun { context.close(promise: nil) }
+            closeIfOver(context)
         case let event as ChannelEvent where event == .inputClosed:
             inputClosed = true
             switch state {
@@ -149,6 +151,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private var isIdle: Bool { if case .idle = state { true } else { false } }
+
+    private func closeIfOver(_ context: ChannelHandlerContext) {
+        guard isIdle, !headHasBegun, mustQuiesce else { return }
+        let last = services.limits.lastSeconds
+        if last == 0 || loop.tick - phaseTick > last { context.close(promise: nil) }
+    }
 
     // MARK: Requests in
 
@@ -198,7 +206,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             passing.requestEnded = true
             state = .passing(passing)
             passOn(part, context)
-            if passing.responseEnded { responseEnded(keepAlive: true) }
+            if passing.responseEnded { responseEnded(keepAlive: !passing.isLast) }
         case (.passing, _): passOn(part, context)
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
@@ -378,14 +386,21 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Responses out
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .passing(var passing) = state, case .end = unwrapOutboundIn(data) else {
-            return context.write(data, promise: promise)
+        guard case .passing(var passing) = state else { return context.write(data, promise: promise) }
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where services.isLeaving && head.status.code >= 200:
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+            passing.isLast = true
+            state = .passing(passing)
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .head, .body: context.write(data, promise: promise)
+        case .end:
+            context.write(data, promise: promise)
+            context.flush()
+            passing.responseEnded = true
+            state = .passing(passing)
+            if passing.requestEnded { responseEnded(keepAlive: !passing.isLast) }
         }
-        context.write(data, promise: promise)
-        context.flush()
-        passing.responseEnded = true
-        state = .passing(passing)
-        if passing.requestEnded { responseEnded(keepAlive: true) }
     }
 
     /// The response of the present request is out: goes on with the next, or closes.
@@ -399,7 +414,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         state = .idle
         phaseTick = loop.tick
         replay(context)
-        if isIdle, mustQuiesce { context.close(promise: nil) }
+        closeIfOver(context)
     }
 
     private func replay(_ context: ChannelHandlerContext) {
@@ -448,7 +463,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         switch state {
         case .idle where headHasBegun && elapsed > limits.headerSeconds:
             reject(GatehouseError(.requestTimeout, "The request's head took longer than \(limits.headerSeconds) s."))
-        case .idle where elapsed > limits.idleSeconds, .closing where elapsed > Self.lingering:
+        case .idle where elapsed > limits.idleSeconds,
+            .idle where mustQuiesce && !headHasBegun && elapsed > limits.lastSeconds,
+            .closing where elapsed > Self.lingering:
             context?.close(promise: nil)
         case .arriving where elapsed > limits.bodySeconds:
             reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))

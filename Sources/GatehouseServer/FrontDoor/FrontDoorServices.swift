@@ -17,12 +17,15 @@ package final class FrontDoorServices: Sendable {
         package var bodySeconds: Int
         package var idleSeconds: Int
         package var stallSeconds: Int
+        /// For a client that was not asked to close its connection: what rests less than this, when no new connections are
+        /// taken any more, may still carry a request that is on its way.
+        package var lastSeconds = 0
         /// Silence after which a caller that waits for a stream is told that it is awaited; `nil`: never.
         package var heartbeatSeconds: Int?
 
         package init(
             _ limits: ServerConfiguration.Limits = .init(), timeouts: ServerConfiguration.Timeouts = .init(),
-            heartbeat: Duration = .zero
+            heartbeat: Duration = .zero, preDrain: Duration = .zero
         ) {
             body = limits.body
             headers = limits.headers
@@ -33,6 +36,7 @@ package final class FrontDoorServices: Sendable {
             bodySeconds = Self.seconds(timeouts.body)
             idleSeconds = Self.seconds(timeouts.idle)
             stallSeconds = 30
+            lastSeconds = preDrain > .zero ? min(3, Self.seconds(preDrain)) : 0
             heartbeatSeconds = heartbeat > .zero ? Self.seconds(heartbeat) : nil
         }
 
@@ -48,6 +52,7 @@ package final class FrontDoorServices: Sendable {
     let control = ControlLane()
     let memory: CallMemory
     private let open = Atomic<Int>(0)
+    private let leaving = Atomic<Bool>(false)
 
     package init(
         limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver, memory: CallMemory,
@@ -65,6 +70,13 @@ package final class FrontDoorServices: Sendable {
     package func abortCalls(_ error: GatehouseError) {
         loops.onEach { $0.abortCalls(error) }
     }
+
+    /// From now on each answer asks its client to close the connection; there is no way back.
+    package func leave() {
+        leaving.store(true, ordering: .relaxed)
+    }
+
+    var isLeaving: Bool { leaving.load(ordering: .relaxed) }
 
     /// Cuts every connection off.
     func closeConnections() {

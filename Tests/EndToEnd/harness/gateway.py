@@ -58,6 +58,8 @@ class Gateway:
             self.configure(config)
             command += ["--config", str(self.config_file)]
         self.log = open(self.log_file, "ab")
+        # Nobody stands before it who would have to turn away first.
+        env = {"GATEHOUSE_SERVER_PRE_DRAIN": "0s", **(env or {})}
         self.process = subprocess.Popen(
             command, env=environment(self.home, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log
         )

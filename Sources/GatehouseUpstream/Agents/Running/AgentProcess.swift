@@ -44,6 +44,9 @@ struct AgentProcess {
     }
 
     private func spawn(_ output: inout any AgentOutput) async throws -> AgentExit.Status {
+        guard DescriptorRoom.has(DescriptorRoom.forRun) else {
+            throw Failure(.spawn, detail: "this process may not open enough files")
+        }
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [
