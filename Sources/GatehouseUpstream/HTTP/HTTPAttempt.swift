@@ -12,6 +12,9 @@ final class HTTPAttempt: UpstreamAttempt {
     private let pool: HTTPLoopPool
     private let request: ByteBuffer
     private let timeouts: HTTPTimeouts
+    /// The request may be carried out twice.
+    private let mayRepeat: Bool
+    private var hasMoved = false
     private var reply: (any UpstreamReply)?
     private var connection: HTTPConnection?
     private var phase = Phase.connecting
@@ -19,11 +22,17 @@ final class HTTPAttempt: UpstreamAttempt {
     private let startTick: Int
     private var lastTick: Int
 
-    /// - Parameter request: Head and body as they go out.
-    init(pool: HTTPLoopPool, request: ByteBuffer, timeouts: HTTPTimeouts, reply: any UpstreamReply) {
+    /// - Parameters:
+    ///   - request: Head and body as they go out.
+    ///   - mayRepeat: The request may be carried out twice.
+    init(
+        pool: HTTPLoopPool, request: ByteBuffer, timeouts: HTTPTimeouts, mayRepeat: Bool = false,
+        reply: any UpstreamReply
+    ) {
         self.pool = pool
         self.request = request
         self.timeouts = timeouts
+        self.mayRepeat = mayRepeat
         self.reply = reply
         startTick = pool.tick
         lastTick = pool.tick
@@ -124,17 +133,35 @@ final class HTTPAttempt: UpstreamAttempt {
 
     func connectionFailed(_ failure: Failure) {
         guard phase != .over else { return }
+        let lost = connection
         connection = nil
+        if phase == .waiting, let lost {
+            if mayMove(from: lost, failure) { return move() }
+            if !lost.requestWritten { return fail(failure, isUnsent: true) }
+        }
         // What was unreachable before the first byte broke off after it.
         fail(
             phase == .receiving && failure.kind == .unreachable ? Failure(.truncated, detail: failure.detail) : failure)
     }
 
-    private func fail(_ failure: Failure) {
+    /// Whether the connection had died before, so that the request can go out on another as if nothing had been: once,
+    /// and only when the provider cannot have the request or it may be carried out twice.
+    private func mayMove(from lost: HTTPConnection, _ failure: Failure) -> Bool {
+        failure.kind == .unreachable && lost.isReused && !lost.hasAnswered && !hasMoved
+            && (mayRepeat || !lost.requestWritten)
+    }
+
+    private func move() {
+        hasMoved = true
+        phase = .connecting
+        pool.connect(self)
+    }
+
+    private func fail(_ failure: Failure, isUnsent: Bool = false) {
         guard phase != .over else { return }
         let listener = reply
         var failure = failure
-        failure.isUnsent = phase == .connecting
+        failure.isUnsent = isUnsent || phase == .connecting
         over()
         listener?.failed(failure)
     }

@@ -1,4 +1,5 @@
 import GatehouseCore
+import Glibc
 import NIOCore
 import NIOSSL
 import NIOTLS
@@ -28,7 +29,16 @@ final class HTTPConnection: ChannelInboundHandler {
     private let pool: HTTPLoopPool
     private var attempt: HTTPAttempt?
     private var ready: ConnectionWaiter?
-    private var requestWritten = false
+    /// The whole request was handed to the system: the provider may have it.
+    private(set) var requestWritten = false
+    /// It has had a request before the present one.
+    private(set) var isReused = false
+    /// Something of the response has come.
+    private(set) var hasAnswered = false
+    private var hasServed = false
+    private var isWriting = false
+    /// Of the socket; as long as the channel is active.
+    private var descriptor: CInt?
     private var reader = HTTPResponseReader()
     private var isReading = true
     private let usesTLS: Bool
@@ -52,6 +62,17 @@ final class HTTPConnection: ChannelInboundHandler {
         if case .idle = state { true } else { false }
     }
 
+    /// Whether the peer has closed it or said something unasked while it rested. The loop may be yet to hear of it: the
+    /// socket knows already.
+    var isStale: Bool {
+        guard let descriptor else { return false }
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT))
+        return count >= 0 || errno != EAGAIN
+    }
+
+    var channel: (any Channel)? { context?.channel }
+
     /// Writes a request, head and body, whose response goes to `attempt`.
     func send(_ request: ByteBuffer, for attempt: HTTPAttempt) {
         guard let context, isUsable else {
@@ -62,15 +83,21 @@ final class HTTPConnection: ChannelInboundHandler {
         self.attempt = attempt
         reader = HTTPResponseReader()
         problem = nil
+        (isReused, hasServed) = (hasServed, true)
+        (requestWritten, hasAnswered) = (false, false)
         // A small request fits the socket's buffer: only a large one needs to be told when it is out.
-        requestWritten = request.readableBytes <= Self.smallRequest
+        let isSmall = request.readableBytes <= Self.smallRequest
         var written: EventLoopPromise<Void>?
-        if !requestWritten {
+        if !isSmall {
             let promise = context.eventLoop.makePromise(of: Void.self)
             promise.futureResult.assumeIsolated().whenSuccess { self.requestWritten = true }
             written = promise
         }
+        isWriting = true
         context.writeAndFlush(wrapOutboundOut(request), promise: written)
+        isWriting = false
+        // A socket that refuses it closes meanwhile, and the attempt has heard so.
+        if isSmall, case .busy = state { requestWritten = true }
     }
 
     func setReading(_ reading: Bool) {
@@ -124,6 +151,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private func becomeReady() {
         guard case .connecting = state else { return }
         state = .idle
+        descriptor = try? context?.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { $0 }
         let waiter = ready
         ready = nil
         waiter?.complete(.success(self))
@@ -131,6 +161,9 @@ final class HTTPConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard isReceiving else { return receivedUnasked(context) }
+        // What is left in a socket that has refused our request was said before it.
+        guard !isWriting || !isReused else { return }
+        hasAnswered = true
         reader.receive(unwrapInboundIn(data))
         do throws(HTTPResponseError) {
             // Whoever is told of one event may close the connection before the next.
@@ -248,6 +281,8 @@ enum FailureOfError {
     static func classify(_ error: any Error) -> Failure {
         switch error {
         case let failure as Failure: failure
+        // Many end a connection without TLS's own goodbye; whether something is missing the framing tells.
+        case NIOSSLError.uncleanShutdown: Failure(.unreachable, detail: "connection closed")
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: Failure(.tls, detail: "\(error)")
         case let error as HTTPResponseError: Failure(.protocol, detail: error.rawValue)
         case let error as ChannelError:

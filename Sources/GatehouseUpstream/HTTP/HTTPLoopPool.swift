@@ -13,7 +13,7 @@ final class HTTPLoopPool {
     private static let maximumIdle = 1024
 
     let eventLoop: any EventLoop
-    private let connector: HTTPConnector
+    private let open: (HTTPLoopPool, ConnectionWaiter) -> Void
     private var idle: [HTTPConnection] = []
     /// What runs, each at its own `place`.
     private var attempts: [HTTPAttempt] = []
@@ -22,48 +22,40 @@ final class HTTPLoopPool {
     /// Grows by one each tick.
     private(set) var tick = 0
 
-    init(eventLoop: any EventLoop, connector: HTTPConnector) {
-        self.eventLoop = eventLoop
-        self.connector = connector
+    convenience init(eventLoop: any EventLoop, connector: HTTPConnector) {
+        self.init(eventLoop: eventLoop) { connector.connect(pool: $0, $1) }
     }
+
+    /// - Parameter open: Makes a connection and tells the waiter, not before it returns.
+    init(eventLoop: any EventLoop, open: @escaping (HTTPLoopPool, ConnectionWaiter) -> Void) {
+        self.eventLoop = eventLoop
+        self.open = open
+    }
+
+    var restingChannels: [any Channel] { idle.compactMap(\.channel) }
 
     /// Finds or makes a connection for `attempt`.
     func start(_ attempt: HTTPAttempt) {
         attempt.place = attempts.count
         attempts.append(attempt)
         startTicking()
-        guard let connection = popIdle() else { return connect(attempt) }
-        guard tick - connection.idleSince > 1 else { return attempt.connected(connection) }
-        // It rested: its end may be among the events that the loop has yet to handle. Behind them it is known.
-        eventLoop.assumeIsolated().execute { [self] in
-            guard !attempt.isOver else { return release(connection) }
-            if connection.isUsable {
-                attempt.connected(connection)
-            } else {
-                restart(attempt)
-            }
-        }
-    }
-
-    private func restart(_ attempt: HTTPAttempt) {
-        if let other = popIdle() {
-            attempt.connected(other)
-        } else {
-            connect(attempt)
-        }
+        if let connection = popIdle() { attempt.connected(connection) } else { connect(attempt) }
     }
 
     private func popIdle() -> HTTPConnection? {
         while let connection = idle.popLast() {
             connection.slot = -1
-            if connection.isUsable { return connection }
+            guard connection.isUsable else { continue }
+            guard connection.isStale else { return connection }
+            connection.close()
         }
         return nil
     }
 
-    private func connect(_ attempt: HTTPAttempt) {
-        connector.connect(
-            pool: self,
+    /// Makes a connection of its own for `attempt`.
+    func connect(_ attempt: HTTPAttempt) {
+        open(
+            self,
             ConnectionWaiter { result in
                 switch result {
                 case .success(let connection) where attempt.isOver: self.release(connection)

@@ -40,7 +40,9 @@ final class CredentialClient: Sendable {
         let request = ByteBuffer(string: "\(head)content-length: \(body.utf8.count)\r\n\r\n\(body)")
         pool.eventLoop.execute { [pool] in
             let collector = Collector(receiver)
-            let attempt = HTTPAttempt(pool: pool.value, request: request, timeouts: Self.timeouts, reply: collector)
+            // What gives a credential may give another.
+            let attempt = HTTPAttempt(
+                pool: pool.value, request: request, timeouts: Self.timeouts, mayRepeat: true, reply: collector)
             collector.attempt = attempt
             pool.value.start(attempt)
         }
