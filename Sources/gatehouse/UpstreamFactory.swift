@@ -35,10 +35,9 @@ struct UpstreamFactory: Sendable {
         let timeouts = HTTPTimeouts(
             connect: TimeAmount(settings.timeouts.connect), firstByte: TimeAmount(settings.timeouts.firstByte),
             idle: TimeAmount(settings.timeouts.idle), total: TimeAmount(settings.timeouts.total))
-        let authorizer = authorizer(settings, row)
         let access = ProviderAccess(
-            key: settings.keys.first?.value, authorizer: authorizer.value,
-            headers: settings.headers.map { ($0.name, $0.value) }, userAgent: "gatehouse/\(version)")
+            credentials: credentials(settings, row), headers: settings.headers.map { ($0.name, $0.value) },
+            userAgent: "gatehouse/\(version)")
         let connector = HTTPConnector(origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect)
         let upstream = ProviderUpstream(
             name: settings.name, row: row, place: place, access: access, connector: connector, timeouts: timeouts,
@@ -55,50 +54,59 @@ struct UpstreamFactory: Sendable {
         return entry
     }
 
-    /// `nil` inside where a header with the key suffices.
-    private struct Authorizer {
-        var value: (any RequestAuthorizer)?
+    /// One for each key; without keys, one for what the environment has.
+    private func credentials(_ settings: ProviderConfiguration, _ row: ProviderRow) -> [ProviderAccess.Credential] {
+        // One account, whatever keys are written down beside it.
+        if case .serviceAccount = row.authorization {
+            return [.init(key: nil, authorizer: authorizer(settings, row, key: nil))]
+        }
+        let keys = settings.keys.isEmpty ? [nil] : settings.keys.map { Optional($0.value) }
+        return keys.map { .init(key: $0, authorizer: authorizer(settings, row, key: $0)) }
     }
 
     private static let clock: @Sendable () -> Int = { time(nil) }
 
-    /// A provider whose credentials cannot be used refuses each call; the log says why, now and then.
-    private func authorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) -> Authorizer {
+    /// A key that cannot be used refuses each call; the log says why, now and then.
+    ///
+    /// - Returns: `nil` where a header with the key suffices.
+    private func authorizer(
+        _ settings: ProviderConfiguration, _ row: ProviderRow, key: Secret?
+    ) -> (any RequestAuthorizer)? {
         do {
-            return try usableAuthorizer(settings, row)
+            return try usableAuthorizer(settings, row, key: key)
         } catch {
             logger.error(
                 "The credentials of a provider cannot be used",
                 metadata: ["provider": "\(settings.name)", "reason": "\(error)"])
-            return Authorizer(value: MissingCredential("\(error)"))
+            return MissingCredential("\(error)")
         }
     }
 
-    private func usableAuthorizer(_ settings: ProviderConfiguration, _ row: ProviderRow) throws -> Authorizer {
+    private func usableAuthorizer(
+        _ settings: ProviderConfiguration, _ row: ProviderRow, key: Secret?
+    ) throws -> (any RequestAuthorizer)? {
         switch row.authorization {
-        case .bearer, .header, .optionalBearer: return Authorizer()
+        case .bearer, .header, .optionalBearer: return nil
         case .signature(let service):
             let source = try AWSCredentialSource.resolve(
-                explicit: try explicit(settings), environment: awsEnvironment(settings),
+                explicit: try explicit(key), environment: awsEnvironment(settings),
                 allowsInstance: settings.instanceCredentials, read: SmallFile.text)
-            guard let source else { return Authorizer(value: MissingCredential()) }
+            guard let source else { return MissingCredential() }
             let credentials = AWSCredentialProvider(source, eventLoop: group.any(), tls: tls, clock: Self.clock)
-            return Authorizer(
-                value: AWSRequestSigner(
-                    region: settings.region ?? "", service: service, credentials: credentials, clock: Self.clock))
+            return AWSRequestSigner(
+                region: settings.region ?? "", service: service, credentials: credentials, clock: Self.clock)
         case .serviceAccount:
             let path = settings.credentialsFile ?? environment["GOOGLE_APPLICATION_CREDENTIALS"]
-            guard let text = path.flatMap(SmallFile.text) else { return Authorizer(value: MissingCredential()) }
+            guard let text = path.flatMap(SmallFile.text) else { return MissingCredential() }
             let account = try GoogleServiceAccount(file: Secret(text))
             let connector = HTTPConnector(origin: account.tokenOrigin, tls: tls, proxy: proxy, timeout: .seconds(5))
-            return Authorizer(
-                value: GoogleTokens(account, connector: connector, eventLoop: group.any(), clock: Self.clock))
+            return GoogleTokens(account, connector: connector, eventLoop: group.any(), clock: Self.clock)
         }
     }
 
     /// A key written as `ACCESS_KEY_ID:SECRET` or `ACCESS_KEY_ID:SECRET:SESSION_TOKEN`.
-    private func explicit(_ settings: ProviderConfiguration) throws -> AWSCredentials? {
-        guard let key = settings.keys.first?.value, !key.isEmpty else { return nil }
+    private func explicit(_ key: Secret?) throws -> AWSCredentials? {
+        guard let key, !key.isEmpty else { return nil }
         let parts = key.reveal().split(separator: ":", maxSplits: 2).map(String.init)
         guard parts.count >= 2 else { throw UnusableKey() }
         return AWSCredentials(

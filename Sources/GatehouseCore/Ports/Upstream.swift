@@ -40,9 +40,10 @@ package struct UpstreamRequest: Sendable {
     package var headers: [EncodedRequest.Header]
     /// Of the body, where it is not JSON.
     package var contentType: String?
-    /// Which of the provider's keys to use, by its position.
+    /// Which of the provider's keys goes out: its position in the configuration. Where there is no such key, the first.
     package var key = 0
-    /// The caller allows that the request is carried out twice.
+    /// The caller showed that the request may be carried out twice (`Idempotency-Key`): a connection that turns out to be
+    /// dead may then be replaced without a word.
     package var mayRepeat = false
 
     package init(

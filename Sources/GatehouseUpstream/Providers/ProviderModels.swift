@@ -8,12 +8,27 @@ extension ProviderUpstream: ModelSource {
             throw Failure(.modelUnknown, detail: "no list of models")
         }
         let end = NIODeadline.now() + Self.patience
+        var refused = Failure(.auth)
+        for key in keys {
+            do throws(Failure) {
+                return try await models(path, key.fields, until: end)
+            } catch {
+                guard error.kind == .auth else { throw error }
+                refused = error
+            }
+        }
+        throw refused
+    }
+
+    private func models(
+        _ path: String, _ fields: ByteBuffer, until end: NIODeadline
+    ) async throws(Failure) -> [String] {
         var names: [String] = []
         var page: String? = path
         for _ in 0..<Self.maximumPages {
             guard let this = page else { return names }
             guard NIODeadline.now() < end else { throw Failure(.timeout(.total), detail: "the list of models") }
-            let list = try Self.parse(try await fetch(this))
+            let list = try Self.parse(try await fetch(this, fields))
             names += Self.names(list)
             page = Self.cursor(list).map { path + "&\($0.key)=" + ProviderPath.encoded($0.value) }
         }
@@ -44,10 +59,10 @@ extension ProviderUpstream: ModelSource {
     }
 
     /// The body of a GET; at most a few megabytes within a few seconds.
-    private func fetch(_ path: String) async throws(Failure) -> ByteBuffer {
+    private func fetch(_ path: String, _ fields: ByteBuffer) async throws(Failure) -> ByteBuffer {
         guard let loop = pools.values.first?.eventLoop else { throw Failure(.unreachable, detail: "no event loop") }
         let promise = loop.makePromise(of: ByteBuffer.self)
-        loop.execute { self.get(path, on: loop, promise) }
+        loop.execute { self.get(path, fields, on: loop, promise) }
         do {
             return try await promise.futureResult.get()
         } catch {
@@ -55,7 +70,9 @@ extension ProviderUpstream: ModelSource {
         }
     }
 
-    private func get(_ path: String, on loop: any EventLoop, _ promise: EventLoopPromise<ByteBuffer>) {
+    private func get(
+        _ path: String, _ fields: ByteBuffer, on loop: any EventLoop, _ promise: EventLoopPromise<ByteBuffer>
+    ) {
         guard let pool = pools[ObjectIdentifier(loop)]?.value else {
             return promise.fail(Failure(.unreachable, detail: "no pool on this loop"))
         }
@@ -66,7 +83,8 @@ extension ProviderUpstream: ModelSource {
         let collector = BodyCollector(promise)
         let attempt = HTTPAttempt(
             pool: pool, request: request,
-            timeouts: HTTPTimeouts(connect: limit, firstByte: limit, idle: limit, total: limit), reply: collector)
+            timeouts: HTTPTimeouts(connect: limit, firstByte: limit, idle: limit, total: limit), mayRepeat: true,
+            reply: collector)
         collector.attempt = attempt
         pool.start(attempt)
     }
@@ -98,7 +116,8 @@ private final class BodyCollector: UpstreamReply {
 
     func received(head: UpstreamHead) {
         guard head.status != 200 else { return }
-        end(.failure(Failure(.upstream, detail: "status \(head.status)")))
+        let isRefused = head.status == 401 || head.status == 403
+        end(.failure(Failure(isRefused ? .auth : .upstream, detail: "status \(head.status)")))
     }
 
     func received(bytes: ByteBuffer) {
