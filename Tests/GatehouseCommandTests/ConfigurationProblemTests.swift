@@ -251,9 +251,6 @@ import Testing
             "server.cors.origins: calls from web pages of other origins is not supported by this version yet; leave it"
                 + " empty (line 1)"),
         Case(
-            "providers: [ { name: openai, keys: [ { name: a, value: a }, { name: b, value: b } ] } ]",
-            "providers[0].keys: more than one key is not supported by this version yet; keep one (line 1)"),
-        Case(
             "agents: [ { name: claude, sandbox: readOnly } ]",
             #"agents[0].sandbox: "readOnly" is not supported by this version yet; use off, which leaves process limits"#
                 + " only (line 1)"),

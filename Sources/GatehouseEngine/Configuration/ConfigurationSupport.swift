@@ -6,12 +6,6 @@ struct ConfigurationSupport {
 
     func run() {
         checkSections()
-        for (index, provider) in tree.providers.enumerated() {
-            let path = "providers[\(index)]"
-            if provider.keys.count > 1 {
-                refuse("\(path).keys", "more than one key", "keep one")
-            }
-        }
         for (index, agent) in tree.agents.enumerated() {
             let path = "agents[\(index)]"
             if agent.sandbox != .off {

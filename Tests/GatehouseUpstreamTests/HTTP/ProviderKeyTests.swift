@@ -20,10 +20,10 @@ import Testing
     }
 
     private func upstream(
-        _ kind: String, _ server: RawServer, _ credentials: [ProviderAccess.Credential]
+        _ kind: String, _ url: String, _ credentials: [ProviderAccess.Credential]
     ) throws -> ProviderUpstream {
         let row = try #require(ProviderRow.named(kind))
-        let origin = try #require(HTTPOrigin("http://127.0.0.1:\(server.port)"))
+        let origin = try #require(HTTPOrigin(url))
         return ProviderUpstream(
             name: "p", row: row,
             place: ProviderPlace(row, base: "", region: "eu-west-1", project: nil, apiVersion: nil),
@@ -56,7 +56,7 @@ import Testing
     ])
     func eachKeyHasItsOwnHeader(kind: String, header: String) throws {
         let server = try RawServer()
-        let upstream = try upstream(kind, server, ["one", "two", "three"].map { .init(key: Secret($0)) })
+        let upstream = try upstream(kind, server.url, ["one", "two", "three"].map { .init(key: Secret($0)) })
         for (key, value) in [(0, "one"), (1, "two"), (2, "three"), (3, "one"), (-1, "one")] {
             let head = try head(upstream, server, key: key)
             #expect(head.contains("\r\n\(header)\(value)\r\n"))
@@ -75,7 +75,7 @@ import Testing
                 region: "eu-west-1", service: "bedrock", credentials: provider, clock: { 1_440_938_160 })
         }
         let upstream = try upstream(
-            "bedrock", server,
+            "bedrock", server.url,
             [.init(key: nil, authorizer: try signer("AKONE")), .init(key: nil, authorizer: try signer("AKTWO"))])
         #expect(try head(upstream, server, key: 0).contains("Credential=AKONE/"))
         #expect(try head(upstream, server, key: 1).contains("Credential=AKTWO/"))
@@ -84,27 +84,19 @@ import Testing
 
     @Test func aProviderWithoutKeysSendsNone() throws {
         let server = try RawServer()
-        let upstream = try upstream("openai-compatible", server, [])
+        let upstream = try upstream("openai-compatible", server.url, [])
         #expect(try !head(upstream, server, key: 0).lowercased().contains("authorization"))
     }
 
     /// A key that may not list the models must not hide them.
     @Test func theListOfModelsIsAskedForWithTheNextKey() async throws {
-        let server = try RawServer()
-        let upstream = try upstream("openai", server, ["bad", "good"].map { .init(key: Secret($0)) })
-        async let names = upstream.models()
-        // On a thread that may block.
-        let heads = try await NIOThreadPool.singleton.runIfActive {
-            try ["401 Unauthorized", "200 OK"].map { status in
-                let peer = try server.accept()
-                let text = try peer.request()
-                let body = #"{"data":[{"id":"m-1"}]}"#
-                peer.write(
-                    "HTTP/1.1 \(status)\r\nconnection: close\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
-                return text
-            }
+        let endpoint = try await ScriptedEndpoint { request in
+            request.headers["authorization"] == "Bearer good"
+                ? (200, #"{"data":[{"id":"m-1"}]}"#) : (401, "{}")
         }
-        #expect(heads[0].contains("Bearer bad") && heads[1].contains("Bearer good"))
-        #expect(try await names == ["m-1"])
+        let upstream = try upstream("openai", endpoint.url, ["bad", "good"].map { .init(key: Secret($0)) })
+        #expect(try await upstream.models() == ["m-1"])
+        #expect(endpoint.requests.map { $0.headers["authorization"] } == ["Bearer bad", "Bearer good"])
+        try await endpoint.close()
     }
 }

@@ -32,6 +32,8 @@ final class RawServer: Sendable {
 
     deinit { close(descriptor) }
 
+    var url: String { "http://127.0.0.1:\(port)" }
+
     /// Whether somebody waits to be accepted.
     var hasCaller: Bool { isReadable(descriptor, milliseconds: 0) }
 
