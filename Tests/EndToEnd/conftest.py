@@ -129,8 +129,11 @@ def clock(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _same_process(request):
-    """The shared gateway must not have ended, nor have been replaced."""
+    """The shared gateway must not have ended, nor have been replaced. What it learned of targets in one test is forgotten
+    before the next: each makes them fail in its own way."""
     gateway = request.getfixturevalue("gateway") if "gateway" in request.fixturenames else None
+    if isinstance(gateway, Gateway) and not gateway.ended_by_test:
+        gateway.forgive()
     yield
     if gateway is not None and not gateway.ended_by_test:
         assert gateway.process.poll() is None, f"the gateway ended in this test\n{gateway.tail()}"

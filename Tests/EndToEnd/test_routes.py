@@ -254,6 +254,7 @@ def test_a_breaker_is_seen_and_reset(gateway):
     assert explain(gateway, "failing")["one"][0] == "chosen"
     assert admin(gateway, "deployments/reset", {"provider": "none"})[0] == 404
     assert admin(gateway, "deployments/reset", {"model": "s500"})[1]["error"]["param"] == "provider"
+    assert "one/s500" in admin(gateway, "deployments/reset", {})[1]["reset"], "all of them"
 
 
 @pytest.mark.parametrize("method, path", [("GET", "deployments"), ("POST", "deployments/reset"), ("POST", "routes/explain")])

@@ -123,4 +123,36 @@ import Testing
         let limit = scene.resilience.deployments.first { $0.name.model == "one" }?.status(now: scene.now).limit
         #expect(limit.map { $0 < 100 } == true && refused == 0)
     }
+
+    /// Whoever was called in keeps the place when the breaker has opened meanwhile: to give it up and queue anew would go
+    /// on without end while no time passes.
+    @Test func aBreakerThatOpensBeforeWaitingCallsDoesNotSendThemRound() {
+        let scene = scene(1, queue: 30)
+        for _ in 0..<4 {
+            _ = scene.start()
+            scene.refuse("p")
+        }
+        _ = scene.start()
+        let waiting = (0..<3).map { _ in scene.start() }
+        scene.refuse("p")
+        scene.loop.run()
+        #expect(scene.requests("p").count == 6, "one is asked as a last resort")
+        for _ in waiting {
+            scene.refuse("p")
+            scene.loop.run()
+        }
+        #expect(waiting.allSatisfy { $0.status == 502 } && scene.isAtRest)
+    }
+
+    @Test func nobodyWaitsTwice() {
+        let scene = scene(1, queue: 30)
+        scene.entries[0].keys = ["a"]
+        _ = scene.start()
+        let second = scene.start()
+        scene.loop.advanceTime(by: .milliseconds(900))
+        scene.refuse("p", status: 429, retryAfter: "20")
+        scene.loop.run()
+        #expect(second.status == 429, "it was called in, and the key rests")
+        #expect(scene.isAtRest)
+    }
 }

@@ -84,4 +84,18 @@ import Testing
         #expect(scene.attempts("p").last?.isCancelled == true && scene.attempts("q").last?.isCancelled == true)
         #expect(scene.observer.records.count == 1 && scene.isAtRest)
     }
+
+    /// The operator allowed one rival: what the first may have been billed for is not asked a third time.
+    @Test func anAttemptThatMayHaveBeenBilledIsNotForgotten() {
+        for first in ["p", "q"] {
+            let scene = scene()
+            scene.alias.settings.retries = 2
+            let call = scene.start()
+            scene.loop.advanceTime(by: .milliseconds(500))
+            scene.fail(first, Failure(.unreachable))
+            scene.refuse(first == "p" ? "q" : "p", status: 503)
+            scene.loop.advanceTime(by: .seconds(5))
+            #expect(call.status == 503 && scene.requests("p").count + scene.requests("q").count == 2)
+        }
+    }
 }

@@ -93,13 +93,40 @@ import Testing
         let scene = scene(["a"])
         scene.alias.settings.retries = 1
         let call = scene.start()
-        scene.refuse("p", status: 429)
-        scene.loop.advanceTime(by: .milliseconds(999))
+        scene.refuse("p", status: 429, retryAfter: "2")
+        scene.loop.advanceTime(by: .milliseconds(1999))
         #expect(scene.requests("p").count == 1)
         scene.loop.advanceTime(by: .milliseconds(300))
         #expect(scene.requests("p").count == 2)
         scene.answer("p")
         #expect(call.status == 200)
+    }
+
+    /// A provider that does not say for how long may have meant that one call: others are not refused for it.
+    @Test func anUntoldRestOnlyPrefersOthers() {
+        let sole = scene(["a"])
+        _ = sole.start()
+        sole.refuse("p", status: 429)
+        let call = sole.start()
+        sole.answer("p")
+        #expect(call.status == 200)
+        let pair = scene(["a", "b"])
+        _ = pair.start()
+        pair.refuse("p", status: 429)
+        pair.answer("p")
+        for _ in 0..<3 {
+            _ = pair.start()
+            pair.answer("p")
+        }
+        #expect(pair.requests("p").map(\.key) == [0, 1, 1, 1, 1])
+    }
+
+    @Test func aRestIsToldAsWhatItIs() {
+        let scene = scene(["a"])
+        _ = scene.start()
+        scene.fail("p", Failure(.quota, retryAfter: 30))
+        let call = scene.start()
+        #expect(call.status == 429 && call.code == "upstream_quota_exhausted" && call.downstream.head?.retryAfter == 30)
     }
 
     @Test func otherNamesAreOtherKeys() {

@@ -18,7 +18,8 @@ package struct KeyRing: Sendable {
 
     package enum State: Sendable, Equatable {
         case usable
-        case resting(until: Instant)
+        /// - `isTold`: the upstream said for how long; else the key is still used when there is nothing else.
+        case resting(until: Instant, isTold: Bool)
         /// Taken out with an alert until a call succeeds with it.
         case retired(nextTrial: Instant)
     }
@@ -27,12 +28,19 @@ package struct KeyRing: Sendable {
         case key(Int)
         /// None can be used before then; `nil` when all keys were tried by this very call.
         case none(until: Instant?)
+        /// None should be used before then, but nobody said so: one may be forced.
+        case soft(until: Instant)
     }
 
     private struct Key {
         var until = Instant.distantPast
         var isRetired = false
+        /// The upstream said how long it must rest.
+        var isTold = false
         var rests = 0
+
+        /// It should not be used now, but could be.
+        func isSoft(_ now: Instant) -> Bool { until > now && !isRetired && !isTold }
     }
 
     package let settings: Settings
@@ -50,12 +58,15 @@ package struct KeyRing: Sendable {
     package func state(of key: Int, now: Instant) -> State? {
         guard keys.indices.contains(key) else { return nil }
         if keys[key].isRetired { return .retired(nextTrial: keys[key].until) }
-        return keys[key].until <= now ? .usable : .resting(until: keys[key].until)
+        return keys[key].until <= now ? .usable : .resting(until: keys[key].until, isTold: keys[key].isTold)
     }
 
     /// The next usable key, but none of `tried`.
-    package mutating func pick(now: Instant, tried: Positions = Positions()) -> Pick {
+    ///
+    /// - Parameter forced: Also one that rests although nobody said so.
+    package mutating func pick(now: Instant, tried: Positions = Positions(), forced: Bool = false) -> Pick {
         var soonest: Instant?
+        var soft: Int?
         var trial: Int?
         for step in keys.indices {
             let index = (next + step) % keys.count
@@ -67,9 +78,12 @@ package struct KeyRing: Sendable {
                 trial = trial ?? index
             } else {
                 soonest = min(soonest ?? key.until, key.until)
+                if key.isSoft(now) { soft = soft ?? index }
             }
         }
-        return trial.map { begin($0, now: now) } ?? .none(until: soonest)
+        if let trial { return begin(trial, now: now) }
+        guard let soft, let soonest else { return .none(until: soonest) }
+        return forced ? take(soft) : .soft(until: soonest)
     }
 
     /// Whether a key other than those of `tried` could be used now, without taking it.
@@ -77,9 +91,11 @@ package struct KeyRing: Sendable {
         keys.indices.contains { !tried.contains($0) && keys[$0].until <= now }
     }
 
-    /// When the first of the resting or retired keys may be used again; `nil` when one may be used now, or none ever.
+    /// When the first of the resting or retired keys may be used again; `nil` when one may be used now, be it by force, or
+    /// none ever.
     package func soonest(now: Instant, tried: Positions) -> Instant? {
-        guard !hasUsable(now: now, tried: tried) else { return nil }
+        let open = keys.indices.filter { !tried.contains($0) }
+        guard !open.contains(where: { keys[$0].until <= now || keys[$0].isSoft(now) }) else { return nil }
         return keys.indices.filter { !tried.contains($0) }.map { keys[$0].until }.min()
     }
 
@@ -101,6 +117,7 @@ package struct KeyRing: Sendable {
         let length = told.map { min(max($0, .zero), settings.longestTold) } ?? untold
         // An answer that comes late must not shorten what another was told, nor, untold, prolong it.
         guard isNew || told != nil else { return }
+        keys[key].isTold = told != nil || keys[key].isTold && !isNew
         keys[key].until = max(keys[key].until, now + length)
     }
 

@@ -13,17 +13,17 @@ package final class CallDriver {
     /// Where the call goes, once it is admitted.
     var route: CallRoute?
     /// What is sent, for further attempts.
-    private var asked: Asked?
+    var asked: Asked?
     /// The attempt whose answer the caller gets.
     var current: CallAttempt?
     /// One that was sent out beside it because it took long: the first to answer serves.
-    private var rival: CallAttempt?
+    var rival: CallAttempt?
     /// The last that failed, and how.
-    private var failed: (attempt: CallAttempt, error: GatehouseError, failure: Failure)?
+    var failed: (attempt: CallAttempt, error: GatehouseError, failure: Failure)?
     /// What the call waits for: a moment before a further attempt, or its turn.
-    private var pause: Scheduled<Void>?
-    private var queue: QueuePlace?
-    private var hedge: Scheduled<Void>?
+    var pause: Scheduled<Void>?
+    var queue: QueuePlace?
+    var hedge: Scheduled<Void>?
     /// When the caller's own time is over, or that for reading on behind a caller who left.
     private var deadline: Scheduled<Void>?
     var record: CallRecord
@@ -31,7 +31,7 @@ package final class CallDriver {
     /// The caller has left, and the answer is read on for its bill.
     private(set) var isDraining = false
     /// The downstream takes bytes. Kept because it may say so before an attempt is there.
-    private var isWritable = true
+    var isWritable = true
     /// The head of the stream has gone out.
     var isOpen = false
     /// Ticks without a byte for the caller.
@@ -74,7 +74,7 @@ package final class CallDriver {
         }
     }
 
-    private struct Asked {
+    struct Asked {
         let head: CallHead
         /// The conversation that the request goes on from, where this gateway kept it.
         let previous: [JSONValue]?
@@ -117,174 +117,6 @@ package final class CallDriver {
     private func dispatch(_ asked: Asked) {
         self.asked = asked
         go(to: route?.next(now: now), .fresh)
-    }
-
-    // MARK: The way
-
-    /// Sends the call to a target, or to the next one that can take it.
-    private func go(to choice: CallRoute.Choice?, _ beginning: AttemptMachine.Beginning) {
-        var problem: GatehouseError?
-        var choice = choice
-        var beginning = beginning
-        while case .target(let lease) = choice {
-            do throws(GatehouseError) {
-                return try begin(lease, beginning)
-            } catch {
-                // That it cannot take the request is no news of the target.
-                problem = problem ?? error
-                route?.putBack(lease, now: now)
-                choice = route?.next(now: now)
-                beginning = .fresh
-            }
-        }
-        if case .queue(let index) = choice { return wait(at: index, beginning) }
-        giveUp(problem)
-    }
-
-    private func begin(_ lease: TargetLease, _ beginning: AttemptMachine.Beginning) throws(GatehouseError) {
-        guard let asked, let target = route?.route(lease) else { return }
-        var prepared = try CallPreparation(
-            request, asked.head, target, memory: memory, previous: asked.previous, now: asked.now)
-        prepared.request.key = lease.key
-        prepared.request.mayRepeat = request.mayRepeat
-        if let failed {
-            record.tries.append(CallRecord.Try(failed.attempt.target, failed.failure.kind.label))
-            self.failed = nil
-        }
-        var lease = lease
-        route?.begin(&lease, beginning, now: now)
-        let attempt = CallAttempt(target, lease, prepared, for: self)
-        record.attempts += 1
-        if beginning == .hedge {
-            record.isHedged = true
-            rival = attempt
-        } else {
-            current = attempt
-            note(attempt)
-            planHedge(lease)
-        }
-        attempt.start(prepared.request, on: eventLoop, isReading: isWritable)
-    }
-
-    /// The record tells of this attempt.
-    private func note(_ attempt: CallAttempt) {
-        record.provider = attempt.target.entry.name
-        record.upstreamModel = attempt.target.model
-        record.isAgent = attempt.target.entry.kind == .agent
-        record.upstreamKey = attempt.target.entry.keys.count > 1 ? route?.keyName(attempt.lease) : nil
-        record.dropped = attempt.dropped
-    }
-
-    private func wait(at index: Int, _ beginning: AttemptMachine.Beginning) {
-        guard let deployment = route?.plan.places[index].deployment else { return }
-        let place = QueuePlace(deployment, on: eventLoop)
-        let since = eventLoop.now
-        queue = place
-        place.enter(owner: request.principal.name) { verdict in
-            self.queue = nil
-            let waited = self.eventLoop.now - since
-            if waited > .zero { self.record.queued = waited }
-            switch verdict {
-            case .admitted:
-                self.go(to: self.route?.admitted(at: index, now: self.now), beginning)
-            case .refused(let seconds):
-                self.route?.refusedByQueue(at: index, retryAfter: seconds, hasWaited: waited > .zero)
-                self.go(to: self.route?.next(now: self.now), .fresh)
-            }
-        }
-    }
-
-    /// Nobody else can take the call. What went wrong is told, or why nobody takes it.
-    private func giveUp(_ problem: GatehouseError?) {
-        route?.giveUp()
-        if let failed { return refuse(failed.error, failed.failure) }
-        refuse(problem ?? route?.refusalError(now: now) ?? GatehouseError(.internalError, "There is no target."))
-    }
-
-    /// An attempt failed that the caller has seen nothing of.
-    private func goOn(behind error: GatehouseError, _ failure: Failure, of attempt: CallAttempt) {
-        route?.failed(attempt.lease, failure, now: now)
-        attempt.release()
-        if attempt === rival {
-            rival = nil
-            record.tries.append(CallRecord.Try(attempt.target, failure.kind.label))
-            return
-        }
-        hedge?.cancel()
-        if let other = rival {
-            record.tries.append(CallRecord.Try(attempt.target, failure.kind.label))
-            (current, rival) = (other, nil)
-            return note(other)
-        }
-        current = nil
-        record.upstreamRequestID = attempt.upstreamRequestID
-        failed = (attempt, error, failure)
-        let step = isDraining ? .stop : route?.step(behind: failure, at: attempt.lease.index, now: now)
-        switch step {
-        case .fallback: go(to: route?.next(now: now), .fresh)
-        case .otherKey(let index): go(to: route?.again(at: index, now: now), .otherKey)
-        case .retry(let wait, let index):
-            pause = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
-                self.pause = nil
-                self.go(to: self.route?.again(at: index, now: self.now), .retry)
-            }
-        case .stop, nil: giveUp(nil)
-        }
-    }
-
-    // MARK: Hedging
-
-    private func planHedge(_ lease: TargetLease) {
-        hedge?.cancel()
-        hedge = nil
-        // A probe is to say how its target does: it is given the time.
-        guard let after = route?.plan.settings.hedge, lease.permit?.isProbe != true else { return }
-        hedge = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(after.nanoseconds)) {
-            self.hedge = nil
-            self.sendRival()
-        }
-    }
-
-    private func sendRival() {
-        guard let current, !current.isCommitted, rival == nil, !isOpen, !isDraining,
-            let lease = route?.hedge(now: now)
-        else { return }
-        do throws(GatehouseError) {
-            try begin(lease, .hedge)
-        } catch _ {
-            route?.putBack(lease, now: now)
-            route?.giveUp()
-        }
-    }
-
-    /// This attempt serves; the other one is let go.
-    private func commit(_ attempt: CallAttempt) {
-        hedge?.cancel()
-        hedge = nil
-        if let loser = attempt === rival ? current : rival {
-            record.tries.append(CallRecord.Try(loser.target, "hedge_lost"))
-            discard(loser)
-        }
-        rival = nil
-        if current !== attempt {
-            current = attempt
-            note(attempt)
-        }
-        route?.answered(&attempt.lease, now: now)
-    }
-
-    private func discard(_ attempt: CallAttempt) {
-        route?.ended(attempt.lease, isWell: false, tokens: nil, now: now)
-        attempt.release()
-    }
-
-    private func discardRival() {
-        hedge?.cancel()
-        hedge = nil
-        guard let rival else { return }
-        self.rival = nil
-        record.tries.append(CallRecord.Try(rival.target, "hedge_lost"))
-        discard(rival)
     }
 
     // MARK: From the downstream
@@ -383,7 +215,7 @@ package final class CallDriver {
     }
 
     /// Ends a call that nothing runs for.
-    private func refuse(_ error: GatehouseError, _ failure: Failure? = nil) {
+    func refuse(_ error: GatehouseError, _ failure: Failure? = nil) {
         record.outcome = isDraining ? .clientGone : .failed(error.code, failure)
         respond(error, with: failed?.attempt)
         settle()

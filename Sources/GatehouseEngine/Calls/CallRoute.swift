@@ -41,11 +41,14 @@ struct CallRoute {
     /// A try of the shared budget was taken and not used yet.
     private var holdsTry = false
     private var refusal: TargetCondition.Refusal?
-    private var restsUntil: Instant?
+    /// The target that may be asked soonest of those that must rest.
+    private var rests: (rest: Deployment.Rest, upstream: GatehouseError.UpstreamKind)?
     /// A queue was full: seconds after which there may be room.
     private var fullFor: Int?
     /// It has waited in a queue, and will not in another.
     private var hasWaited = false
+    /// An attempt of it may have been billed.
+    private var isMaybeBilled = false
     /// The longest that a call goes on trying, waits included.
     private static let patience = Interval.seconds(600)
     private let end: Instant
@@ -67,9 +70,12 @@ struct CallRoute {
 
     /// The next target: the best that has room now, else a place in the queue of the best, else the first of those that
     /// were passed over because they failed, for an error from there says more than a refusal from here.
-    mutating func next(now: Instant) -> Choice {
+    ///
+    /// - Parameter except: One that is not looked at, nor asked as a last resort.
+    mutating func next(now: Instant, except: Int? = nil) -> Choice {
         triedKeys = Positions()
         var skipped = passed
+        if let except { skipped.insert(except) }
         var full: Int?
         var failing: Int?
         let chance = RoutePlan.Chance(now: now, resilience: resilience)
@@ -80,21 +86,27 @@ struct CallRoute {
             case .entered(let permit, let key):
                 return .target(TargetLease(index: index, key: key, permit: permit))
             case .full: full = full ?? index
-            case .open, .noKey(until: nil): failing = failing ?? index
-            case .noKey(.some(let until)): restsUntil = min(restsUntil ?? until, until)
+            case .open, .noKey(nil): failing = failing ?? index
+            case .noKey(.some(let rest)): note(rest, at: index)
             }
         }
-        if let full, !hasWaited { return .queue(at: full) }
+        if let full {
+            if !hasWaited { return .queue(at: full) }
+            fullFor = fullFor ?? 1
+        }
         return failing.map { resort(to: $0, now) } ?? .none
     }
 
     private mutating func resort(to index: Int, _ now: Instant) -> Choice {
         switch enter(index, .lastResort, now) {
         case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
-        case .full: return hasWaited ? .none : .queue(at: index)
-        case .open, .noKey(until: nil): return .none
-        case .noKey(.some(let until)):
-            restsUntil = min(restsUntil ?? until, until)
+        case .full:
+            if !hasWaited { return .queue(at: index) }
+            fullFor = fullFor ?? 1
+            return .none
+        case .open, .noKey(nil): return .none
+        case .noKey(.some(let rest)):
+            note(rest, at: index)
             return .none
         }
     }
@@ -102,18 +114,43 @@ struct CallRoute {
     /// The same target once more.
     mutating func again(at index: Int, now: Instant) -> Choice {
         switch enter(index, .atOnce, now) {
-        case .entered(let permit, let key): .target(TargetLease(index: index, key: key, permit: permit))
-        case .full: .queue(at: index)
-        case .open, .noKey: next(now: now)
+        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .full where !hasWaited: return .queue(at: index)
+        case .full, .open, .noKey(.some): return next(now: now)
+        case .noKey(nil): break
         }
+        let other = next(now: now)
+        if case .none = other { return resort(to: index, now) }
+        return other
     }
 
-    /// The call's turn in the queue has come.
+    private mutating func note(_ rest: Deployment.Rest, at index: Int) {
+        guard rests.map({ rest.until < $0.rest.until }) ?? true else { return }
+        rests = (rest, plan.places[index].route.entry.kind)
+    }
+
+    /// The call's turn in the queue has come. When the target fails by then and no other has room, it is asked all the same
+    /// in the place that the call has: whoever gave it up would have to wait anew.
     mutating func admitted(at index: Int, now: Instant) -> Choice {
+        hasWaited = true
         switch enter(index, .fromQueue, now) {
-        case .entered(let permit, let key): .target(TargetLease(index: index, key: key, permit: permit))
-        case .full, .open, .noKey: next(now: now)
+        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .full, .noKey: return next(now: now)
+        case .open: break
         }
+        if case .target(let lease) = next(now: now, except: index) {
+            leavePlace(at: index, now)
+            return .target(lease)
+        }
+        guard case .entered(let permit, let key) = enter(index, .fromQueueLastResort, now) else {
+            return next(now: now)
+        }
+        return .target(TargetLease(index: index, key: key, permit: permit))
+    }
+
+    private func leavePlace(at index: Int, _ now: Instant) {
+        var unused = SeededGenerator(seed: 0)
+        plan.places[index].deployment.leave(nil, .init(), now: now, using: &unused)
     }
 
     /// The queue of a target has no room, or took too long.
@@ -126,7 +163,7 @@ struct CallRoute {
     private mutating func enter(_ index: Int, _ way: Deployment.Way, _ now: Instant) -> Deployment.Admission {
         let place = plan.places[index]
         var barred = triedKeys
-        if way != .lastResort { barred.formUnion(place.keys.refused(now: now)) }
+        if way != .lastResort, way != .fromQueueLastResort { barred.formUnion(place.keys.refused(now: now)) }
         let admission = place.deployment.enter(way, passing: barred, now: now)
         guard case .entered(_, let key) = admission else { return admission }
         _ = place.keys.lend(key, now: now)
@@ -194,13 +231,14 @@ struct CallRoute {
     }
 
     /// The attempt failed before the caller got a byte.
-    func failed(_ lease: TargetLease, _ failure: Failure, now: Instant) {
+    mutating func failed(_ lease: TargetLease, _ failure: Failure, now: Instant) {
+        if failure.maybeBilled(sent: !failure.isUnsent) { isMaybeBilled = true }
         let place = plan.places[lease.index]
         var ending = Deployment.Ending(sample: failure.kind.policy.breaker)
         if failure.meansOverload { ending.overloaded = now - lease.began }
         switch failure.keyEffect {
         case .none: break
-        case .rest: ending.rest = (lease.key, failure.retryAfter.map { .seconds($0) })
+        case .rest: ending.rest = (lease.key, failure.retryAfter.map { .seconds($0) }, failure.kind)
         case .retire: place.keys.retire(lease.key, failure, now: now)
         }
         leave(lease, .failed, ending, now)
@@ -215,6 +253,7 @@ struct CallRoute {
 
     /// What follows a failure. A try is taken from the budget for it.
     mutating func step(behind failure: Failure, at index: Int, now: Instant) -> Step {
+        guard caller.mayRepeat || !isMaybeBilled else { return .stop }
         let place = plan.places[index]
         var barred = triedKeys
         barred.formUnion(place.keys.refused(now: now))
@@ -270,11 +309,8 @@ struct CallRoute {
             return GatehouseError(
                 .overloaded, "Too many calls wait for this model. Try again later.", retryAfter: fullFor)
         }
-        if let restsUntil {
-            let seconds = (restsUntil - now).retryAfter
-            return GatehouseError(
-                .upstreamRateLimited, "The provider limits the rate of requests. Try again later.",
-                retryAfter: seconds)
+        if let (rest, upstream) = rests {
+            return GatehouseError(Failure(rest.kind, retryAfter: (rest.until - now).retryAfter), of: upstream)
         }
         if let refusal {
             return GatehouseError(

@@ -87,16 +87,30 @@ package struct RouteExplanation {
             )
             return target
         }
-        let refused = place.keys.refused(now: now)
-        let rests = status.rests.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
-        if rests.isEmpty {
-            (target.verdict, target.reason) = (.lastResort, "the provider refuses its keys")
-        } else if !rests.contains(where: { $0 == nil }), let until = rests.compactMap({ $0 }).min() {
-            (target.verdict, target.reason) = (.passedOver, "its keys rest for \((until - now).retryAfter) s")
+        if let rest = Self.rest(place, status, now) {
+            (target.verdict, target.reason) = rest
         } else if status.inFlight >= status.limit {
             (target.verdict, target.reason) = (.full, "it works on \(status.inFlight) calls, \(status.queued) wait")
         }
         return target
+    }
+
+    /// What is to be said of the keys, where none can be used as it is.
+    private static func rest(
+        _ place: RoutePlan.Place, _ status: Deployment.Status, _ now: Instant
+    ) -> (Target.Verdict, String)? {
+        let refused = place.keys.refused(now: now)
+        let states = status.keys.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
+        guard !states.isEmpty else { return (.lastResort, "the provider refuses its keys") }
+        var soonest: Instant?
+        var isTold = true
+        for state in states {
+            guard case .resting(let until, let told) = state else { return nil }
+            soonest = min(soonest ?? until, until)
+            isTold = isTold && told
+        }
+        let seconds = soonest.map { ($0 - now).retryAfter } ?? 0
+        return (isTold ? .passedOver : .lastResort, "its keys rest for \(seconds) s")
     }
 
     /// The first that would be tried is the one that is chosen.

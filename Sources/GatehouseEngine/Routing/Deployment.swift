@@ -51,6 +51,8 @@ package final class Deployment: Sendable {
         var limit: ConcurrencyLimit
         var queue: AdmissionQueue<String>
         var keys: KeyRing
+        /// Why a key rests: what the last one was told.
+        var restKind = Failure.Kind.rate
         var waiting: [UInt64: Resume] = [:]
         var lastTicket: UInt64 = 0
 
@@ -85,14 +87,23 @@ package final class Deployment: Sendable {
         case full
         /// The breaker keeps calls away.
         case open
-        /// No key can be used before then; `nil`: none at all.
-        case noKey(until: Instant?)
+        /// No key may be used, for how long and why; `nil`: all were refused, or rest although nobody said so, and one may be
+        /// used as a last resort.
+        case noKey(Rest?)
+    }
+
+    /// Why a deployment is left alone.
+    struct Rest {
+        var until: Instant
+        var kind: Failure.Kind
     }
 
     enum Way {
         case atOnce
-        /// Its turn has come: it is in already, and out again unless it is `entered`.
+        /// Its turn has come: it is in already, and out again unless it is `entered`, or `open`.
         case fromQueue
+        /// The same, and every other target was passed over.
+        case fromQueueLastResort
         /// Every other target was passed over: an error from here says more than a refusal.
         case lastResort
     }
@@ -102,8 +113,11 @@ package final class Deployment: Sendable {
         var released: [Resume] = []
         let admission: Admission = state.withLock { state in
             let admission = Self.admit(&state, way, passing, now)
-            if way == .fromQueue {
-                if case .entered = admission { return admission }
+            if way == .fromQueue || way == .fromQueueLastResort {
+                switch admission {
+                case .entered, .open: return admission
+                case .full, .noKey: break
+                }
                 state.queue.leave(now: now)
                 released = Self.advance(&state, now)
             }
@@ -115,18 +129,21 @@ package final class Deployment: Sendable {
 
     private static func admit(_ state: inout State, _ way: Way, _ passing: Positions, _ now: Instant) -> Admission {
         var permit: CircuitBreaker.Permit?
-        if way != .lastResort {
+        if way != .lastResort, way != .fromQueueLastResort {
             permit = state.breaker.admit(now: now)
             if permit == nil { return .open }
         }
         let key: Int
-        switch state.keys.pick(now: now, tried: passing) {
+        switch state.keys.pick(now: now, tried: passing, forced: way == .lastResort || way == .fromQueueLastResort) {
         case .key(let found): key = found
+        case .soft:
+            release(permit, &state, now)
+            return .noKey(nil)
         case .none(let until):
             release(permit, &state, now)
-            return .noKey(until: until)
+            return .noKey(until.map { Rest(until: $0, kind: state.restKind) })
         }
-        if way != .fromQueue, !state.queue.enterAtOnce(now: now) {
+        if way != .fromQueue, way != .fromQueueLastResort, !state.queue.enterAtOnce(now: now) {
             release(permit, &state, now)
             return .full
         }
@@ -215,7 +232,7 @@ package final class Deployment: Sendable {
         /// There was too much to do: the time in which it failed.
         var overloaded: Interval?
         /// The key that rests now, and for how long where that was told.
-        var rest: (key: Int, told: Interval?)?
+        var rest: (key: Int, told: Interval?, kind: Failure.Kind)?
     }
 
     /// A call is out.
@@ -224,7 +241,10 @@ package final class Deployment: Sendable {
     ) {
         let admitted = state.withLock { state in
             if let permit { state.breaker.record(permit, ending.sample, now: now, using: &generator) }
-            if !isShared, let (key, told) = ending.rest { state.keys.rest(key, told: told, now: now) }
+            if !isShared, let (key, told, kind) = ending.rest {
+                state.keys.rest(key, told: told, now: now)
+                state.restKind = kind
+            }
             if let time = ending.overloaded { state.limit.overloaded(after: time, now: now) }
             state.queue.leave(now: now)
             return Self.advance(&state, now)
@@ -255,8 +275,8 @@ package final class Deployment: Sendable {
         package var inFlight: Int
         package var queued: Int
         package var limit: Int
-        /// For each key: until when it rests; `nil` when it does not.
-        package var rests: [Instant?]
+        /// For each key.
+        package var keys: [KeyRing.State]
     }
 
     package func status(now: Instant) -> Status {
@@ -264,9 +284,7 @@ package final class Deployment: Sendable {
             Status(
                 breaker: state.breaker.state(now: now), inFlight: state.queue.inFlight, queued: state.queue.queued,
                 limit: state.queue.limit,
-                rests: (0..<state.keys.count).map { key in
-                    if case .resting(let until) = state.keys.state(of: key, now: now) { until } else { nil }
-                })
+                keys: (0..<state.keys.count).map { state.keys.state(of: $0, now: now) ?? .usable })
         }
     }
 

@@ -76,24 +76,25 @@ enum RoutingRoutes {
         }
     }
 
-    /// Forgets what speaks against deployments and their provider's keys.
+    /// Forgets what speaks against deployments and their provider's keys: of one model, of a provider, or of all.
     private static func reset(_ body: JSONValue, _ resilience: Resilience) throws(GatehouseError) -> [String] {
         for member in body.object ?? [] where member.key != "provider" && member.key != "model" {
             throw GatehouseError(
                 .unknownParameter, "There is no field \(member.key); provider and model are known.", param: member.key)
         }
-        guard let provider = body["provider"]?.string else {
+        let provider = body["provider"]?.string
+        let model = body["model"]?.string
+        guard provider != nil || model == nil else {
             throw GatehouseError(.missingField, "The field provider is missing.", param: "provider")
         }
-        let model = body["model"]?.string
         let found = resilience.deployments.filter {
-            $0.name.provider == provider && (model == nil || $0.name.model == model)
+            (provider == nil || $0.name.provider == provider) && (model == nil || $0.name.model == model)
         }
-        guard !found.isEmpty else {
+        guard provider == nil || !found.isEmpty else {
             throw GatehouseError(.notFound, "There is no such deployment. GET /admin/api/deployments lists them.")
         }
         for deployment in found { deployment.reset() }
-        for keys in resilience.providerKeys where keys.provider == provider { keys.reset() }
+        for keys in resilience.providerKeys where provider == nil || keys.provider == provider { keys.reset() }
         return found.map { "\($0.name.provider)/\($0.name.model)" }
     }
 
@@ -149,7 +150,10 @@ extension Deployment.Status {
             .init("queued", .int(queued)), .init("limit", .int(limit)),
             .init(
                 "keys_rest_seconds",
-                .array(rests.map { until in until.map { .int(($0 - now).retryAfter) } ?? .int(0) })),
+                .array(
+                    keys.map { state in
+                        if case .resting(let until, _) = state { .int((until - now).retryAfter) } else { .int(0) }
+                    })),
         ]
     }
 }

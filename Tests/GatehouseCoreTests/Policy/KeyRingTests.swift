@@ -23,11 +23,13 @@ import Testing
         var ring = KeyRing(count: 2)
         ring.rest(0, told: .seconds(30), now: start)
         ring.rest(0, told: .seconds(3), now: start)
-        #expect(ring.state(of: 0, now: start) == .resting(until: start + .seconds(30)))
+        #expect(ring.state(of: 0, now: start) == .resting(until: start + .seconds(30), isTold: true))
         for _ in 0..<5 { #expect(ring.pick(now: start + .seconds(29)) == .key(1)) }
         ring.rest(1, told: .seconds(1_000_000_000), now: start)
         #expect(ring.pick(now: start) == .none(until: start + .seconds(30)))
-        #expect(ring.state(of: 1, now: start) == .resting(until: start + .seconds(60)), "no word is good for ever")
+        #expect(
+            ring.state(of: 1, now: start) == .resting(until: start + .seconds(60), isTold: true),
+            "no word is good for ever")
         #expect(ring.pick(now: start + .seconds(30)) == .key(0))
         #expect(ring.state(of: 0, now: start + .seconds(30)) == .usable)
     }
@@ -37,24 +39,28 @@ import Testing
         var now = start
         for length in [1, 2, 4, 8, 15, 15] {
             ring.rest(0, now: now)
-            #expect(ring.pick(now: now) == .none(until: now + .seconds(length)))
+            #expect(ring.pick(now: now) == .soft(until: now + .seconds(length)))
             now = now + .seconds(length)
         }
         #expect(ring.pick(now: now) == .key(0))
         let isBack = ring.worked(0)
         #expect(!isBack)
         ring.rest(0, now: now)
-        #expect(ring.pick(now: now) == .none(until: now + .seconds(1)))
+        #expect(ring.pick(now: now) == .soft(until: now + .seconds(1)))
+        #expect(ring.pick(now: now, forced: true) == .key(0), "nobody said that it must rest")
+        ring.rest(0, told: .seconds(1), now: now)
+        #expect(ring.pick(now: now, forced: true) == .none(until: now + .seconds(1)))
     }
 
     /// Calls that ran together hear the same: their keys must not rest for ages because there were many.
     @Test func manyAnswersAtOnceAreOneLesson() {
         var ring = KeyRing(count: 1)
         for _ in 0..<50 { ring.rest(0, now: start + .milliseconds(10)) }
-        #expect(ring.pick(now: start) == .none(until: start + .milliseconds(1010)))
-        #expect(ring.soonest(now: start, tried: Positions()) == start + .milliseconds(1010))
+        #expect(ring.pick(now: start) == .soft(until: start + .milliseconds(1010)))
+        #expect(ring.soonest(now: start, tried: Positions()) == nil)
         ring.rest(0, told: .seconds(4), now: start + .milliseconds(20))
         #expect(ring.pick(now: start) == .none(until: start + .milliseconds(4020)), "what is told counts")
+        #expect(ring.soonest(now: start, tried: Positions()) == start + .milliseconds(4020))
     }
 
     @Test func aKeyThatAnotherChoseIsLentForATrialOnly() {
