@@ -2,6 +2,7 @@ import ArgumentParser
 import GatehouseCore
 import GatehouseEngine
 import GatehouseStore
+import GatehouseUpstream
 import Glibc
 import Logging
 import Metrics
@@ -34,6 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
     var port: UInt16?
 
     func run() async throws {
+        SystemResolver.hurry()
         try await CommandFailure.reported {
             var loader = try options.loader()
             if let host { loader.overrides.append(.init(path: "server.host", value: host, option: "--host")) }

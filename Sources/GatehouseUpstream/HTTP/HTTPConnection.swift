@@ -254,48 +254,6 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 }
 
-/// Waits for a connection, once. Confined to an event loop, unlike a promise, so that it may hand over what is not
-/// `Sendable`.
-final class ConnectionWaiter {
-    private var handler: ((Result<HTTPConnection, Failure>) -> Void)?
-
-    init(_ handler: @escaping (Result<HTTPConnection, Failure>) -> Void) {
-        self.handler = handler
-    }
-
-    var isWaiting: Bool { handler != nil }
-
-    /// The first result counts; a connection that comes too late is closed.
-    func complete(_ result: Result<HTTPConnection, Failure>) {
-        guard let handler else {
-            if case .success(let connection) = result { connection.close() }
-            return
-        }
-        self.handler = nil
-        handler(result)
-    }
-}
-
-/// Makes failures of what NIO throws.
-enum FailureOfError {
-    static func classify(_ error: any Error) -> Failure {
-        switch error {
-        case let failure as Failure: failure
-        // Many end a connection without TLS's own goodbye; whether something is missing the framing tells.
-        case NIOSSLError.uncleanShutdown: Failure(.unreachable, detail: "connection closed")
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: Failure(.tls, detail: "\(error)")
-        case let error as HTTPResponseError: Failure(.protocol, detail: error.rawValue)
-        case let error as ChannelError:
-            if case .connectTimeout = error {
-                Failure(.timeout(.connect), detail: "\(error)")
-            } else {
-                Failure(.unreachable, detail: "\(error)")
-            }
-        default: Failure(.unreachable, detail: String("\(error)".prefix(300)))
-        }
-    }
-}
-
 /// Reads `Keep-Alive: timeout=N`.
 enum KeepAliveHeader {
     /// Ticks after which to stop using the connection: a second less than the server says.

@@ -12,16 +12,30 @@ package final class HTTPConnector: Sendable {
     private let tls: NIOSSLContext?
     private let proxy: HTTPProxy?
     private let timeout: TimeAmount
+    private let resolver: HostResolver
+    /// Where connections are made to: the proxy, or the host itself.
+    private let peer: (host: String, port: Int)
+    /// Of the peer, where it is no name.
+    private let address: SocketAddress?
+
+    package convenience init(origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount) {
+        self.init(origin: origin, tls: tls, proxy: proxy, timeout: timeout, resolver: .shared)
+    }
 
     /// - Parameters:
     ///   - tls: Made once by `makeTLSContext()` and shared; unused for plain HTTP.
     ///   - timeout: To a connection that is ready, TLS included.
-    package init(origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount) {
+    init(
+        origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount, resolver: HostResolver
+    ) {
         self.origin = origin
         self.tls = origin.isTLS ? tls : nil
         // Plain HTTP is for this machine and for networks that the operator vouches for: it needs no tunnel.
         self.proxy = origin.isTLS ? proxy.flatMap { $0.applies(to: origin) ? $0 : nil } : nil
         self.timeout = timeout
+        self.resolver = resolver
+        peer = self.proxy.map { ($0.host, $0.port) } ?? (origin.host, origin.port)
+        address = try? SocketAddress(ipAddress: peer.host, port: peer.port)
     }
 
     /// TLS 1.2 or newer, the system's roots, full verification of chain and name.
@@ -36,9 +50,12 @@ package final class HTTPConnector: Sendable {
 
     /// Opens a connection on the pool's loop and tells `waiter`. Addresses are tried as RFC 8305 says.
     func connect(pool: HTTPLoopPool, _ waiter: ConnectionWaiter) {
-        let setUp = NIOLoopBound(SetUp(connector: self, pool: pool, ready: waiter), eventLoop: pool.eventLoop)
-        let bootstrap = ClientBootstrap(group: pool.eventLoop)
+        let loop = pool.eventLoop
+        let setUp = NIOLoopBound(SetUp(connector: self, pool: pool, ready: waiter), eventLoop: loop)
+        let lookup = HostLookup(resolver, on: loop, isOpen: address == nil)
+        let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
+            .resolver(lookup)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.tcpOption(.init(rawValue: TCPOption.keepIdle)), value: 15)
             .channelOption(.tcpOption(.init(rawValue: TCPOption.keepInterval)), value: 5)
@@ -47,22 +64,29 @@ package final class HTTPConnector: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setUp.value.add(to: channel) }
             }
-        let (host, port) = proxy.map { ($0.host, $0.port) } ?? (origin.host, origin.port)
-        let connected = bootstrap.connect(host: host, port: port)
-        connected.assumeIsolated().whenFailure { waiter.complete(.failure(Self.failure($0))) }
-        pool.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+        let connected = address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: peer.host, port: peer.port)
+        connected.assumeIsolated().whenFailure { error in
+            waiter.complete(.failure(Self.failure(error, isUnresolved: lookup.isOpen.value)))
+        }
+        waiter.deadline = loop.assumeIsolated().scheduleTask(in: timeout) {
             guard waiter.isWaiting else { return }
-            waiter.complete(.failure(Failure(.timeout(.connect))))
+            waiter.complete(.failure(Self.late(isUnresolved: lookup.isOpen.value)))
             connected.whenSuccess { $0.close(promise: nil) }
         }
     }
 
-    private static func failure(_ error: any Error) -> Failure {
+    private static func failure(_ error: any Error, isUnresolved: Bool) -> Failure {
+        if case .connectTimeout? = error as? ChannelError { return late(isUnresolved: isUnresolved) }
         guard let error = error as? NIOConnectionError else { return FailureOfError.classify(error) }
         let timedOut = error.connectionErrors.contains {
             if case .connectTimeout? = $0.error as? ChannelError { true } else { false }
         }
         return Failure(timedOut ? .timeout(.connect) : .unreachable, detail: String("\(error)".prefix(300)))
+    }
+
+    /// The time for a connection is over. While no address is known, the host cannot be reached; that is not its slowness.
+    private static func late(isUnresolved: Bool) -> Failure {
+        isUnresolved ? Failure(.unreachable, detail: "DNS error: no answer in time") : Failure(.timeout(.connect))
     }
 
     /// Linux's numbers (`netinet/tcp.h`); NIO names only some.

@@ -18,11 +18,13 @@ struct PoolRig {
     let loop: any EventLoop
     let pool: NIOLoopBoundBox<HTTPLoopPool>
 
-    init(_ url: String, tls: NIOSSLContext? = nil, timeout: TimeAmount = .seconds(5)) throws {
+    init(
+        _ url: String, tls: NIOSSLContext? = nil, timeout: TimeAmount = .seconds(5), resolver: HostResolver = .shared
+    ) throws {
         let origin = try #require(HTTPOrigin(url))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.loop = loop
-        let connector = HTTPConnector(origin: origin, tls: tls, proxy: nil, timeout: timeout)
+        let connector = HTTPConnector(origin: origin, tls: tls, proxy: nil, timeout: timeout, resolver: resolver)
         pool = .makeBoxSendingValue(HTTPLoopPool(eventLoop: loop, connector: connector), eventLoop: loop)
     }
 

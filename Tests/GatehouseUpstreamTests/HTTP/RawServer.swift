@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 import Testing
 
 /// A server that a test plays by hand on plain sockets: what it does has happened when the call returns.
@@ -15,19 +16,22 @@ final class RawServer: Sendable {
         try #require(descriptor >= 0)
         var yes: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        var place = sockaddr_in()
-        place.sin_family = sa_family_t(AF_INET)
-        place.sin_port = in_port_t(port).bigEndian
-        inet_pton(AF_INET, address, &place.sin_addr)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &place) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && listen(descriptor, backlog) == 0
-                    && getsockname(descriptor, $0, &size) == 0
-            }
+        let isBound = try SocketAddress(ipAddress: address, port: port).withSockAddr { place, size in
+            bind(descriptor, place, socklen_t(size)) == 0 && listen(descriptor, backlog) == 0
         }
         try #require(isBound)
-        self.port = Int(in_port_t(bigEndian: place.sin_port))
+        self.port = try Self.port(of: descriptor)
+    }
+
+    private static func port(of descriptor: Int32) throws -> Int {
+        var bytes = [UInt8](repeating: 0, count: 128)
+        var size = socklen_t(bytes.count)
+        let isKnown = bytes.withUnsafeMutableBytes { buffer in
+            buffer.baseAddress.map { getsockname(descriptor, $0.assumingMemoryBound(to: sockaddr.self), &size) == 0 }
+        }
+        try #require(isKnown == true)
+        // Behind the family, in the order of the net.
+        return Int(bytes[2]) << 8 | Int(bytes[3])
     }
 
     deinit { close(descriptor) }
@@ -37,9 +41,14 @@ final class RawServer: Sendable {
     /// Whether somebody waits to be accepted.
     var hasCaller: Bool { isReadable(descriptor, milliseconds: 0) }
 
+    /// Waits until somebody waits to be accepted.
+    func awaitCaller() throws {
+        try #require(isReadable(descriptor, milliseconds: Int32(Self.patience * 1000)), "nobody came")
+    }
+
     /// The next connection.
     func accept() throws -> RawPeer {
-        try #require(isReadable(descriptor, milliseconds: Int32(Self.patience * 1000)), "nobody came")
+        try awaitCaller()
         let peer = Glibc.accept(descriptor, nil, nil)
         try #require(peer >= 0)
         return RawPeer(descriptor: peer)
@@ -76,8 +85,27 @@ final class RawPeer {
         }
     }
 
-    func write(_ text: String) {
-        let bytes = Array(text.utf8)
+    /// Waits until something has come, and keeps it.
+    func awaitBytes() throws {
+        try #require(isReadable(descriptor, milliseconds: Int32(RawServer.patience * 1000)), "nothing came")
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        buffer += piece.prefix(max(0, read(descriptor, &piece, piece.count)))
+    }
+
+    /// Everything that has come.
+    func received() -> [UInt8] {
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while descriptor >= 0, isReadable(descriptor, milliseconds: 0) {
+            let count = read(descriptor, &piece, piece.count)
+            if count <= 0 { break }
+            buffer += piece.prefix(count)
+        }
+        return buffer
+    }
+
+    func write(_ text: String) { write(bytes: Array(text.utf8)) }
+
+    func write(bytes: [UInt8]) {
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
