@@ -243,6 +243,11 @@ final class HTTPConnection: ChannelInboundHandler {
 
     private func lost(_ failure: Failure) {
         if case .closed = state, attempt == nil, ready == nil { return pool.forget(self) }
+        var failure = failure
+        // The peer was reached: it is its TLS that is not right.
+        if usesTLS, case .connecting = state, failure.kind == .unreachable {
+            failure = Failure(.tls, detail: "the handshake broke off: \(failure.detail)")
+        }
         state = .closed
         pool.forget(self)
         let waiter = ready
