@@ -79,7 +79,12 @@ extension CallDriver {
     /// Nobody else can take the call. What went wrong is told, or why nobody takes it.
     private func giveUp(_ problem: GatehouseError?) {
         route?.giveUp()
-        if let failed { return refuse(failed.error, failed.failure) }
+        if let failed {
+            // What the upstream counted before it failed is on its bill.
+            let report = failed.attempt.report()
+            (record.usage, record.cost) = (report.usage, report.cost)
+            return refuse(failed.error, failed.failure)
+        }
         refuse(problem ?? route?.refusalError(now: now) ?? GatehouseError(.internalError, "There is no target."))
     }
 
