@@ -1,10 +1,11 @@
 /// Finds how many calls at a time a deployment serves well.
 ///
-/// Latencies differ by prompt, so it compares averages: when a window's is well above what an idle deployment takes, or
-/// the deployment says that it is overloaded, the limit falls by a tenth; when it is not and the limit was used, it
-/// rises by a tenth. When it fell, what idle means is measured anew, not too often, with a quarter of the calls for a
-/// moment: a model that became slower would else be taken for an overloaded one. A limit that never has to fall is
-/// never disturbed.
+/// Latencies differ by prompt, so it compares averages: when a window's is well above what an idle deployment takes, the
+/// limit falls in that proportion, from a tenth to a half; when the deployment says that it is overloaded, by a tenth; when
+/// it is not and the limit was used, it rises by a tenth. When it fell and has found its place, what idle means is measured
+/// anew, not too often, with a quarter of the calls for a moment: a model that became slower would else be taken for an
+/// overloaded one. Calls that do not end soon make no room for a measurement, and then there is none. A limit that never
+/// has to fall is never disturbed.
 package struct ConcurrencyLimit: Sendable {
     package struct Settings: Sendable, Equatable {
         package var minimum = 4
@@ -18,6 +19,10 @@ package struct ConcurrencyLimit: Sendable {
         package var samples = 20
         /// At least so many windows are between two measurements of the idle latency.
         package var windows = 30
+        /// And so many since it last fell deep: what is measured behind a fall is the work that had piled up.
+        package var calm = 4
+        /// How long a measurement may wait for calls to end.
+        package var patience = Interval.seconds(2)
 
         package init() {}
     }
@@ -38,11 +43,16 @@ package struct ConcurrencyLimit: Sendable {
     private var idle: Double?
     private var windows = 0
     private var hasFallen = false
+    private var windowsSinceFall = 0
     private var isMeasuring = false
+    private var measuringSince = Instant.distantPast
+    /// When the limit last fell, or calls were last too many for a measurement: what began before tells of another time.
+    private var changed: Instant
 
     package init(_ settings: Settings = Settings(), now: Instant) {
         self.settings = settings
         window = Window(begin: now)
+        changed = now
         exact = 0
         // The first impression may have been one of a busy deployment: measure at the first fall.
         windows = settings.windows
@@ -58,30 +68,48 @@ package struct ConcurrencyLimit: Sendable {
     ///
     /// - Parameter inFlight: Calls on their way when it ended, this one too.
     package mutating func served(after latency: Interval, inFlight: Int, now: Instant) {
-        // What began before the limit was as it is tells of another limit.
-        guard latency >= .zero, now - window.begin >= latency else { return }
+        guard latency >= .zero, now - changed >= latency else { return }
+        if isMeasuring, inFlight > limit {
+            changed = now
+            window = Window(begin: now)
+            if now - measuringSince > settings.patience { giveUpMeasuring() }
+            return
+        }
         window.total += latency.inSeconds
         window.count += 1
         window.peak = max(window.peak, inFlight)
         let wanted = max(1, isMeasuring ? settings.samples / 2 : settings.samples)
         guard window.count >= wanted else { return }
-        close()
+        close(now)
         window = Window(begin: now)
+    }
+
+    private mutating func giveUpMeasuring() {
+        isMeasuring = false
+        windows = 0
     }
 
     /// The deployment said that it is overloaded, or did not answer in time.
     ///
     /// - Parameter latency: Since the call began. Calls from before the last change change nothing again.
     package mutating func overloaded(after latency: Interval, now: Instant) {
-        guard latency >= .zero, now - window.begin >= latency else { return }
+        guard latency >= .zero, now - changed >= latency else { return }
         isMeasuring = false
-        set(exact * 0.9)
+        fall(to: exact * 0.9, now)
         window = Window(begin: now)
     }
 
-    private mutating func close() {
+    private mutating func fall(to value: Double, _ now: Instant) {
+        changed = now
+        let before = exact
+        set(value)
+        if exact < before * 0.8 { windowsSinceFall = 0 }
+    }
+
+    private mutating func close(_ now: Instant) {
         let mean = window.mean
         windows = min(windows + 1, settings.windows)
+        windowsSinceFall = min(windowsSinceFall + 1, settings.calm)
         guard !isMeasuring else {
             isMeasuring = false
             hasFallen = false
@@ -95,18 +123,23 @@ package struct ConcurrencyLimit: Sendable {
             return
         }
         if window.peak * 2 < limit {
-            // So few calls are no load: this is what idle means now.
-            idle = known + (mean - known) / 4
+            // Few calls are no load: this is what idle means now. Where they are more, load may begin to show.
+            idle = known + (mean - known) / (mean < known || window.peak * 8 < limit ? 4 : 32)
             return
         }
         if mean < known { idle = known + (mean - known) / 4 }
         if mean > known * settings.tolerance + settings.slack.inSeconds {
             hasFallen = true
-            set(exact * 0.9)
+            let share = (known * settings.tolerance + settings.slack.inSeconds) / mean
+            fall(to: exact * min(0.9, max(0.5, share)), now)
         } else if window.peak * 5 >= limit * 4 {
             set(max(exact + 1, exact * 1.1))
         }
-        isMeasuring = hasFallen && windows >= settings.windows
+        if hasFallen, windows >= settings.windows, windowsSinceFall >= settings.calm {
+            isMeasuring = true
+            measuringSince = now
+            changed = now
+        }
     }
 
     private var lowest: Int { max(1, settings.minimum) }

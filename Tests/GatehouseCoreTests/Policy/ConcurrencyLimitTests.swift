@@ -83,6 +83,43 @@ import Testing
         #expect(world.limit.limit == 16)
     }
 
+    /// A limit that is far too high finds down within seconds when the avalanche comes, and what is served stays near what can
+    /// be.
+    @Test func anAvalancheIsBroken() {
+        for seed in 0..<10 as Range<UInt64> {
+            var settings = ConcurrencyLimit.Settings()
+            (settings.minimum, settings.initial, settings.maximum) = (16, 1024, 4096)
+            var world = World(capacity: 20, base: 0.1, settings: settings, start: start, seed: seed)
+            world.run(seconds: 20, callers: 12)
+            world.run(seconds: 12)
+            #expect(world.limit.limit < 120, "seed \(seed): \(world.limit.limit)")
+            world.run(seconds: 100)
+            #expect(world.area / 100 < 80, "seed \(seed): \(world.area / 100)")
+            #expect(Double(world.served) > 0.9 * 200 * 100, "seed \(seed): \(world.served)")
+        }
+    }
+
+    /// Streams that run on for long leave no room for a measurement: it must not keep everybody out.
+    @Test func aMeasurementDoesNotWaitForLongStreams() {
+        var settings = ConcurrencyLimit.Settings()
+        (settings.minimum, settings.initial, settings.maximum) = (16, 64, 4096)
+        var limit = ConcurrencyLimit(settings, now: start)
+        var now = start
+        var lowSince: Instant?
+        for round in 0..<20_000 {
+            now = now + .milliseconds(10)
+            // First events come fast, but for a bad moment; the streams behind them stay.
+            let latency = Interval.milliseconds(round / 25 % 40 == 20 ? 400 : 50)
+            limit.served(after: latency, inFlight: 60, now: now)
+            guard limit.limit < 16 else {
+                lowSince = nil
+                continue
+            }
+            lowSince = lowSince ?? now
+            #expect(lowSince.map { now - $0 < .seconds(3) } == true)
+        }
+    }
+
     /// A deployment that serves everybody well is never slowed down for a measurement.
     @Test func healthIsNotDisturbed() {
         var world = World(capacity: 500, base: 0.5, settings: .init(), start: start, seed: 1)
