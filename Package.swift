@@ -44,7 +44,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "CShim"),
-        .executableTarget(name: "gatehouse-supervisor"),
+        // It is also the first process of each sandbox: static, so that it needs nothing of the host there, and small.
+        .executableTarget(
+            name: "gatehouse-supervisor",
+            linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"], .when(platforms: [.linux]))]
+        ),
         .target(name: "GatehouseCore", dependencies: [nioCore, httpTypes], swiftSettings: strict),
         .target(
             name: "GatehouseEngine",
@@ -122,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "GatehouseUpstreamTests",
             dependencies: [
-                "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix, nioHTTP1,
+                "GatehouseCore", "GatehouseUpstream", "CShim", nioCore, nioPosix, nioHTTP1,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

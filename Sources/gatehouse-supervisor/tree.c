@@ -1,31 +1,11 @@
 #include "supervisor.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
+#include <errno.h>
 #include <time.h>
 #include <unistd.h>
-
-struct process {
-    pid_t pid, parent;
-};
-
-struct processes {
-    struct process *items;
-    size_t count, capacity;
-};
-
-static long now_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000L + time.tv_nsec / 1000000L;
-}
 
 bool reap(struct tree *tree) {
     for (;;) {
@@ -41,76 +21,31 @@ bool reap(struct tree *tree) {
     }
 }
 
-/* Reads "pid (name) state ppid ..." where the name may hold anything, also ") 1 2". */
-static bool read_process(int proc, const char *name, struct process *process) {
-    char path[32], line[512];
-    if (snprintf(path, sizeof path, "%s/stat", name) >= (int)sizeof path) return false;
-    int file = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    ssize_t count = read(file, line, sizeof line - 1);
-    close(file);
-    if (count <= 0) return false;
-    line[count] = '\0';
-    const char *end_of_name = strrchr(line, ')');
-    char state = 0;
-    int parent = 0;
-    if (end_of_name == NULL || sscanf(end_of_name + 1, " %c %d", &state, &parent) != 2) return false;
-    *process = (struct process){.pid = (pid_t)atoi(name), .parent = parent};
-    return state != 'Z' && state != 'X';
-}
-
-static bool append(struct processes *list, struct process process) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 256;
-        struct process *items = realloc(list->items, capacity * sizeof *items);
-        if (items == NULL) return false;
-        list->items = items;
-        list->capacity = capacity;
+/* All processes that stem from us, but for ourselves, at the front of the list. */
+static size_t find_ours(struct processes *list) {
+    if (!read_processes(list)) return 0;
+    for (size_t index = 0; index < list->count; index++) {
+        if (list->items[index].pid != getpid()) continue;
+        struct process first = list->items[0];
+        list->items[0] = list->items[index];
+        list->items[index] = first;
+        return mark_descendants(list, 1);
     }
-    list->items[list->count++] = process;
-    return true;
+    return 0;
 }
 
-static bool read_processes(struct processes *list) {
-    list->count = 0;
-    DIR *proc = opendir("/proc");
-    if (proc == NULL) return false;
-    struct dirent *entry;
-    while ((entry = readdir(proc)) != NULL) {
-        struct process process;
-        if (!isdigit((unsigned char)entry->d_name[0])) continue;
-        if (read_process(dirfd(proc), entry->d_name, &process) && !append(list, process)) break;
+/* Sends a signal to the whole tree, to the leader's group where /proc cannot be read. Answers how many got it that had
+ * not got it before: a process that is stopped already does not count for SIGSTOP. */
+static size_t signal_tree(struct processes *list, const struct tree *tree, int number) {
+    size_t count = find_ours(list), reached = 0;
+    if (count == 0) kill(-tree->leader, number);
+    for (size_t index = 1; index < count; index++) {
+        const struct process *process = &list->items[index];
+        if (number == SIGTERM && tree->sandboxed && process->pid == tree->leader) continue;
+        if (number == SIGSTOP && process->state == 'T') continue;
+        if (kill(process->pid, number) == 0) reached++;
     }
-    closedir(proc);
-    return list->count > 0;
-}
-
-/* Marks the children of one process. The ones that stem from us are kept at the front of the list, in the order they
- * were found, so that each is looked at once. */
-static size_t mark_children(struct processes *list, size_t marked, pid_t parent) {
-    for (size_t index = marked; index < list->count; index++) {
-        if (list->items[index].parent != parent) continue;
-        struct process found = list->items[index];
-        list->items[index] = list->items[marked];
-        list->items[marked++] = found;
-    }
-    return marked;
-}
-
-static size_t mark_ours(struct processes *list) {
-    size_t marked = mark_children(list, 0, getpid());
-    for (size_t index = 0; index < marked; index++) marked = mark_children(list, marked, list->items[index].pid);
-    return marked;
-}
-
-/* Sends a signal to the whole tree; to the leader's group where /proc cannot be read. */
-static void signal_tree(struct processes *list, pid_t leader, int number) {
-    if (!read_processes(list)) {
-        kill(-leader, number);
-        return;
-    }
-    size_t count = mark_ours(list);
-    for (size_t index = 0; index < count; index++) kill(list->items[index].pid, number);
+    return reached;
 }
 
 /* Waits for the end of some child, or for `milliseconds`. */
@@ -122,18 +57,26 @@ static void pause_ms(int milliseconds) {
     sigtimedwait(&child, NULL, &time);
 }
 
-void end_tree(struct tree *tree, long grace_ms, int poll_ms) {
+/* A process that is stopped can no longer start another one: stop until nobody runs, then kill. */
+static size_t kill_round(struct processes *list, const struct tree *tree) {
+    for (int pass = 0; pass < 20 && signal_tree(list, tree, SIGSTOP) > 0; pass++) {}
+    return signal_tree(list, tree, SIGKILL);
+}
+
+void end_tree(struct tree *tree, long grace_ms) {
     struct processes list = {0};
     long start = now_ms();
-    if (reap(tree)) signal_tree(&list, tree->leader, SIGTERM);
-    while (reap(tree) && now_ms() - start < grace_ms) pause_ms(poll_ms);
-    /* A process that is stopped can no longer start another one: stop first, then look again and kill, until a round
-     * finds nobody. */
+    if (reap(tree)) {
+        signal_tree(&list, tree, SIGTERM);
+        /* Who has stopped itself is to hear of it as well. */
+        signal_tree(&list, tree, SIGCONT);
+    }
+    while (reap(tree) && now_ms() - start < grace_ms) pause_ms(TREE_POLL_MS);
     long killing = now_ms();
-    while (reap(tree) && now_ms() - killing < KILL_LIMIT_MS) {
-        signal_tree(&list, tree->leader, SIGSTOP);
-        signal_tree(&list, tree->leader, SIGKILL);
-        pause_ms(poll_ms);
+    for (bool first = true; reap(tree) && now_ms() - killing < KILL_LIMIT_MS; first = false) {
+        size_t count = kill_round(&list, tree);
+        if (first) tree->killed = count;
+        pause_ms(TREE_POLL_MS);
     }
     free(list.items);
 }
