@@ -126,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "GatehouseUpstreamTests",
             dependencies: [
-                "GatehouseCore", "GatehouseUpstream", "CShim", nioCore, nioPosix, nioHTTP1,
+                "GatehouseCore", "GatehouseUpstream", nioCore, nioPosix, nioHTTP1,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

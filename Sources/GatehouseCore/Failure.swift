@@ -70,6 +70,8 @@ extension Failure {
         case outputTooLarge
         /// The agent could not be started.
         case spawn
+        /// The agent needs a sandbox that cannot be put up here.
+        case sandbox
         /// All slots are taken.
         case busy
     }
@@ -99,6 +101,7 @@ extension Failure.Kind {
         case .failed: "failed"
         case .outputTooLarge: "output_too_large"
         case .spawn: "spawn"
+        case .sandbox: "sandbox"
         case .busy: "busy"
         }
     }

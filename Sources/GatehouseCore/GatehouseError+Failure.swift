@@ -32,7 +32,7 @@ extension GatehouseError {
         case .truncated: (.upstreamTruncated, "The provider's answer broke off before its end.")
         case .protocol, .empty, .outputTooLarge:
             (.upstreamInvalidResponse, "The provider's answer is not what its protocol says.")
-        case .upstream, .denied, .cancelled, .crashed, .failed, .spawn:
+        case .upstream, .denied, .cancelled, .crashed, .failed, .spawn, .sandbox:
             (.upstreamError, "The provider failed.")
         }
     }
@@ -55,6 +55,11 @@ extension GatehouseError {
             (.agentProtocolError, "The agent's output broke off or is not what its protocol says.")
         case .outputTooLarge: (.agentOutputTooLarge, "The agent produced more output than is taken.")
         case .spawn: (.agentStartFailed, "The agent could not be started. Tell the gateway's operator.")
+        case .sandbox:
+            (
+                .sandboxUnavailable,
+                "The agent runs in a sandbox only, and there is none here. Tell the gateway's operator."
+            )
         case .failed, .upstream, .unreachable, .tls: (.agentFailed, "The agent failed.")
         }
     }

@@ -80,6 +80,7 @@ extension GatehouseError {
         case agentProtocolError = "agent_protocol_error"
         case agentOutputTooLarge = "agent_output_too_large"
         case agentStartFailed = "agent_start_failed"
+        case sandboxUnavailable = "sandbox_unavailable"
         case agentBusy = "agent_busy"
     }
 }
@@ -106,7 +107,9 @@ extension GatehouseError.Code {
             .upstreamTruncated, .agentNotAuthenticated, .agentEmptyAnswer, .agentCancelled, .agentCrashed,
             .agentFailed, .agentProtocolError, .agentOutputTooLarge:
             502
-        case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .agentBusy: 503
+        case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .sandboxUnavailable,
+            .agentBusy:
+            503
         case .deadlineExceeded, .upstreamTimeout, .agentTimeout: 504
         }
     }

@@ -9,17 +9,39 @@ package struct ControlServices: Sendable {
     package var readiness: Readiness
     package var version: String
     package var openConnections: @Sendable () -> Int
+    /// What there is for running agents; `nil` until it is known.
+    package var agentHost: @Sendable () -> AgentHostHealth?
     /// The exposition of all metrics; `nil` when they are off.
     package var renderMetrics: (@Sendable () -> ByteBuffer)?
 
     package init(
         readiness: Readiness, version: String, openConnections: @escaping @Sendable () -> Int,
+        agentHost: @escaping @Sendable () -> AgentHostHealth?,
         renderMetrics: (@Sendable () -> ByteBuffer)?
     ) {
         self.readiness = readiness
         self.version = version
         self.openConnections = openConnections
+        self.agentHost = agentHost
         self.renderMetrics = renderMetrics
+    }
+}
+
+/// What the host offers for running agents, for `/health`.
+package struct AgentHostHealth: Sendable {
+    /// What puts up sandboxes; `nil` when nothing can.
+    package var sandbox: String?
+    /// Why nothing can.
+    package var problem: String?
+    package var hasUserNamespaces: Bool
+    /// What of all processes of a run together can be limited or ended.
+    package var cgroups: [String]
+
+    package init(sandbox: String?, problem: String?, hasUserNamespaces: Bool, cgroups: [String]) {
+        self.sandbox = sandbox
+        self.problem = problem
+        self.hasUserNamespaces = hasUserNamespaces
+        self.cgroups = cgroups
     }
 }
 

@@ -39,10 +39,8 @@ struct Composition {
     ) async throws {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
-        let runner = AgentRunner(
-            AgentRunnerConfiguration(
-                supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
-                runsDirectory: dataDirectory + "/runs", environment: environment))
+        ProcessMemory.returnLargePieces()
+        let runner = AgentRunner(runnerConfiguration)
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
             environment: environment, logger: logger)
@@ -66,6 +64,7 @@ struct Composition {
             frontDoor: frontDoor,
             control: ControlServices(
                 readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
+                agentHost: { runner.host.map(AgentHostHealth.init) },
                 renderMetrics: renderMetrics),
             group: group, logger: logger, onRunning: onRunning)
         let agents = AgentService(runner: runner, hasAgents: !configuration.agents.isEmpty, logger: logger)
@@ -103,6 +102,15 @@ struct Composition {
                 metadata: ["connections": "\(limits.connections)", "files": "\(files)"])
         }
         return limits
+    }
+
+    private var runnerConfiguration: AgentRunnerConfiguration {
+        var runner = AgentRunnerConfiguration(
+            supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
+            runsDirectory: dataDirectory + "/runs", environment: environment)
+        let needsSandbox = configuration.agents.contains { $0.sandbox != .off }
+        runner.onEvent = AgentEvents.logging(logger, needsSandbox: needsSandbox)
+        return runner
     }
 
     private var conversationLimits: ConversationMemory.Limits {

@@ -125,6 +125,11 @@ struct UpstreamFactory: Sendable {
 
     private func agent(_ settings: AgentConfiguration) -> UpstreamEntry? {
         guard let kind = AgentKind(rawValue: settings.kind) else { return nil }
+        if settings.sandbox == .off {
+            logger.warning(
+                "An agent runs without a sandbox: it may do what this gateway's user may",
+                metadata: ["agent": "\(settings.name)"])
+        }
         let upstream = AgentUpstream(settings: AgentSettings(settings, kind: kind), runner: runner)
         return UpstreamEntry(
             name: settings.name, upstream: upstream, kind: .agent, hasDefaultModel: true,
@@ -147,5 +152,28 @@ extension AgentSettings {
         grace = settings.timeouts.grace
         prompt = settings.prompt == .file ? .file : .stdin
         output = AgentKind(rawValue: settings.output).map { .jsonLines($0) } ?? .text
+        sandbox = AgentSandbox(settings.sandbox)
+        network = settings.network
+        readable = settings.read
+        writable = settings.write
+        directory = settings.directory
+        limits.cpuSeconds = Int(settings.limits.cpu.components.seconds)
+        limits.openFiles = settings.limits.openFiles
+        limits.fileSize = settings.limits.fileSize
+        limits.processes = settings.limits.processes
+        limits.memory = settings.limits.memory
+        limits.output = settings.limits.output
+        limits.temporary = settings.limits.temporary
+    }
+}
+
+extension AgentSandbox {
+    init(_ sandbox: AgentConfiguration.Sandbox) {
+        self =
+            switch sandbox {
+            case .off: .off
+            case .readOnly: .readOnly
+            case .workspace: .workspace
+            }
     }
 }

@@ -1,7 +1,6 @@
 """Agents behind the API: recorded transcripts as answers, and every way to fail with its status and code."""
 import asyncio
 import json
-import pathlib
 import stat
 
 import pytest
@@ -142,7 +141,7 @@ def test_a_prompt_by_file_is_private(gateway, agents):
     async def look():
         call = asyncio.create_task(gateway.chat("file", text=prompt))
         notes = await asyncio.to_thread(agents.notes, mark)
-        file = pathlib.Path(notes["argv"][-1])
+        [file] = (gateway.data / "runs").glob("run-*/prompt")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
         await asyncio.to_thread(lambda: open(gate, "w").close())
@@ -150,6 +149,7 @@ def test_a_prompt_by_file_is_private(gateway, agents):
 
     notes, file, answer = asyncio.run(look())
     assert notes["prompt"] == prompt
+    assert notes["prompt_mode"] == 0o600
     assert not any("scripted:" in argument for argument in notes["argv"])
     assert answer.json()["choices"][0]["message"]["content"] == "seen"
     eventually(lambda: not file.exists(), what="the run's folder removed")

@@ -6,6 +6,7 @@ import pytest
 
 from harness.agents import KINDS, FakeAgents
 from harness.gateway import eventually
+from harness.sandbox import need_sandbox
 
 CANARY = "canary-of-the-gateway"
 #: What every agent gets.
@@ -65,6 +66,7 @@ def agents(tmp_path_factory):
 def gateway(module_starter, agents):
     configured = [agents.configuration(kind) for kind in KINDS]
     configured.append(agents.configuration("custom", "mine", environment={"OWN_TOKEN": "own-secret"}))
+    configured.append({"name": "bare", "kind": "custom", "command": str(agents.bin / "mine"), "sandbox": "off"})
     configured.append(agents.configuration("custom", "slots", command=[str(agents.bin / "mine"), "--json", "{model}"]))
     return module_starter({"agents": configured}, env=HOST)
 
@@ -108,19 +110,27 @@ def test_the_environment_is_made_from_nothing(gateway, agents, agent):
     assert gateway.key not in str(environment)
 
 
-def test_a_run_has_a_folder_of_its_own_and_nothing_open(gateway, agents):
+@pytest.mark.parametrize("sandbox", ["off", "readOnly"])
+def test_a_run_has_a_folder_of_its_own_and_nothing_open(gateway, agents, sandbox):
+    if sandbox != "off":
+        need_sandbox()
     folders = set()
     for _ in range(2):
         mark, prompt = agents.run(lines=["irrelevant"])
-        ask(gateway, "mine", prompt)
+        ask(gateway, "bare" if sandbox == "off" else "mine", prompt)
         notes = agents.notes(mark)
         assert notes["descriptors"] == [0, 1, 2]
         assert notes["mode"] == 0o700
-        for folder in [notes["directory"], notes["environment"]["TMPDIR"], notes["environment"]["HOME"]]:
-            assert folder.startswith(str(gateway.data / "runs")), folder
-            eventually(lambda path=folder: not pathlib.Path(path).exists(), what=f"{folder} removed")
+        given = [notes["directory"], notes["environment"]["TMPDIR"], notes["environment"]["HOME"]]
+        if sandbox == "off":
+            for folder in given:
+                assert folder.startswith(str(gateway.data / "runs")), folder
+                eventually(lambda path=folder: not pathlib.Path(path).exists(), what=f"{folder} removed")
+        else:
+            assert given == ["/workspace", "/tmp", "/home/agent"]
+        eventually(lambda: not list((gateway.data / "runs").glob("run-*")), what="the runs' folders removed")
         folders.add(notes["directory"])
-    assert len(folders) == 2
+    assert len(folders) == (2 if sandbox == "off" else 1)
 
 
 #: Names that no agent takes, and names that no model of any kind may have.

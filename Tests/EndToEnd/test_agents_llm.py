@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness.agents import chunks, finish_reasons, streamed_text
+from harness.sandbox import need_sandbox, record_of, why_no_sandbox
 
 LLM = pathlib.Path(sys.executable).parent / "llm"
 TEXT = "Round and round\nthe Zürich 🌍 goes -- /model @file $(id)"
@@ -19,7 +20,7 @@ def gateway(module_starter, tmp_path_factory):
     home = tmp_path_factory.mktemp("llm")
     gateway = module_starter({"agents": [
         {"name": "llm", "kind": "llm", "command": str(LLM), "home": str(home), "model": "echo",
-         "environment": {"LLM_USER_PATH": str(home)}}]})
+         "environment": {"LLM_USER_PATH": str(home)}, **({"sandbox": "off"} if why_no_sandbox() else {})}]})
     (home / "extra-openai-models.yaml").write_text(json.dumps([
         {"model_id": name, "model_name": model, "api_base": f"{gateway.url}/v1", "api_key_name": "gatehouse"}
         for name, model in [("echo", "gatehouse/echo"), ("absent", "gatehouse/absent")]]))
@@ -45,6 +46,12 @@ def test_answers_whole(gateway):
              if line.get("label") == "access" and line.get("provider") == "gatehouse"]
     assert inner, "the agent's own call went through this gateway"
     assert inner[-1]["output_tokens"] == outer["output_tokens"]
+
+
+def test_it_is_confined(gateway):
+    """Its own key and models reach it, its model does; that is all that is let through."""
+    need_sandbox()
+    assert record_of(gateway, ask(gateway, "llm/echo")) == "readOnly+network"
 
 
 def test_streams(gateway):

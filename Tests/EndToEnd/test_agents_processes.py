@@ -1,13 +1,13 @@
 """No process of an agent outlives its reason: the client, its timers, the gateway, even a gateway that is killed."""
 import asyncio
 import contextlib
-import pathlib
 import signal
 
 import pytest
 
 from harness.agents import FakeAgents, alive
 from harness.gateway import eventually
+from harness.sandbox import need_sandbox
 from harness.wire import exchange, read_head
 
 RUNS = 20
@@ -66,6 +66,29 @@ def test_a_client_that_leaves_takes_the_agent_along(gateway, agents, stream, spe
 
     notes = asyncio.run(look())
     eventually(lambda: not alive(notes), 2, "the agent and its family gone")
+
+
+FLUSHES = "trap 'echo flushed > {file}; exit 0' TERM; echo words; while :; do sleep 0.02; done"
+
+
+@pytest.mark.parametrize("sandbox", ["off", "readOnly"])
+def test_an_agent_is_asked_to_end_and_has_its_grace(start, tmp_path, sandbox):
+    """SIGTERM reaches the agent, not only what holds its sandbox."""
+    if sandbox != "off":
+        need_sandbox()
+    file = tmp_path / "told" / "file"
+    file.parent.mkdir()
+    more = {"sandbox": sandbox, **({} if sandbox == "off" else {"write": [str(file.parent)]})}
+    gateway = start({"agents": [
+        {"name": "polite", "kind": "custom", "command": ["/bin/sh", "-c", FLUSHES.format(file=file)], **more}]})
+
+    async def look():
+        async with Call(gateway, "polite", "x") as call:
+            assert (await read_head(call.reader)).status == 200
+
+    asyncio.run(look())
+    eventually(lambda: file.exists() and file.read_text() == "flushed\n", 2, "what the agent does at its end")
+    eventually(lambda: not gateway.children(), 3, "no child of the gateway")
 
 
 def test_an_agent_that_ignores_signals_is_killed(gateway, agents):
@@ -150,9 +173,14 @@ def test_the_next_start_clears_what_a_killed_one_left(start, agents):
             gateway.wait()
             return families
 
-    folders = [notes["directory"] for notes in asyncio.run(look())]
+    asyncio.run(look())
+    folders = list((gateway.data / "runs").glob("run-*"))
+    assert len(folders) == 3
     again = start(configuration(agents), data=gateway.data)
-    eventually(lambda: not any(pathlib.Path(folder).exists() for folder in folders), what="the old folders removed")
+    eventually(lambda: not any(folder.exists() for folder in folders), what="the old folders removed")
+    again.await_log("A gateway before this one was killed")
+    [line] = [line for line in again.log_lines() if "was killed" in line.get("message", "")]
+    assert line["runs"] == "3" or line["runs"] == 3
     answer = asyncio.run(again.chat("mine", text=agents.run(lines=["works"])[1]))
     assert answer.status == 200
 

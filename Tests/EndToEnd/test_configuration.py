@@ -54,7 +54,7 @@ REFUSED = [
     ("twice the same name", "providers: [ { name: openai }, { name: openai } ]\n", [["providers[1].name", "openai"]]),
     ("several at once", "server: { prot: 1 }\nlogging: { level: loud }\n",
      [["server.prot", "line 1"], ["logging.level", '"loud"', "line 2"]]),
-    ("not there yet", "agents: [ { name: claude, sandbox: readOnly } ]\n", [["agents[0].sandbox", "readOnly"]]),
+    ("not there yet", "agents: [ { name: claude, accounts: [a] } ]\n", [["agents[0].accounts"]]),
     ("a certificate that is none", "server: { tls: { certificate: /dev/null, key: /dev/null } }\n", [["server.tls"]]),
     ("not YAML", "server: { port: 1\n", [["gatehouse.yaml"]]),
     ("a list instead of a map", "- 1\n", [["group"]]),

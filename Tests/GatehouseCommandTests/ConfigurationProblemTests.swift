@@ -251,9 +251,11 @@ import Testing
             "server.cors.origins: calls from web pages of other origins is not supported by this version yet; leave it"
                 + " empty (line 1)"),
         Case(
-            "agents: [ { name: claude, sandbox: readOnly } ]",
-            #"agents[0].sandbox: "readOnly" is not supported by this version yet; use off, which leaves process limits"#
-                + " only (line 1)"),
+            "agents: [ { name: claude, sandbox: off, read: [/srv] } ]",
+            "agents[0].read: means nothing without a sandbox; leave it out, or set sandbox: readOnly (line 1)"),
+        Case(
+            "agents: [ { name: claude, sandbox: workspace, directory: /srv } ]",
+            "agents[0].directory: is only read, by a sandbox; set sandbox: readOnly instead of workspace (line 1)"),
         Case(
             "agents: [ { name: claude, accounts: [a] } ]",
             "agents[0].accounts: changing accounts is not supported by this version yet; leave it empty and"

@@ -207,7 +207,7 @@ import Testing
             [
                 .unreachable, .tls, .auth, .quota, .rate, .capacity, .modelUnknown, .contextLength, .input, .upstream,
                 .protocol,
-                .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .busy,
+                .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .sandbox, .busy,
             ] + Failure.Phase.allCases.map { .timeout($0) }
         for kind in kinds {
             for upstream in [GatehouseError.UpstreamKind.provider, .agent] {

@@ -16,7 +16,8 @@ The prompt holds a line `scripted: {...}`. Its members are done in this order; a
     signal      ends by this signal
     exit        ends with this code
 
-The notes tell what the process was given and the pids of the family; they exist once the lines are printed. It uses
+The notes tell what the process was given and the pids of the family, as they are in its own name space of processes,
+which is told as well; they exist once the lines are printed. It uses
 the standard library only and never talks to the network.
 """
 import json
@@ -87,8 +88,10 @@ def prompt_of(arguments):
 
 def main():
     given = {"argv": sys.argv[1:], "environment": dict(os.environ), "descriptors": descriptors(),
-             "directory": os.getcwd(), "mode": os.stat(".").st_mode & 0o777}
+             "directory": os.getcwd(), "mode": os.stat(".").st_mode & 0o777, "namespace": os.readlink("/proc/self/ns/pid")}
     given["prompt"] = prompt_of(sys.argv[1:])
+    if sys.argv[1:] and os.path.isfile(sys.argv[-1]):
+        given["prompt_mode"] = os.stat(sys.argv[-1]).st_mode & 0o777
     line = next((line for line in given["prompt"].split("\n") if line.startswith(MARK)), None)
     if line is None:
         sys.exit("scripted: no line with what to do in the prompt")
@@ -105,8 +108,11 @@ def main():
     write(text_of(lines), todo.get("pieces"))
     given["pids"] = {pid: started(pid) for pid in pids}
     notes = pathlib.Path(sys.argv[0]).absolute().parent.parent / "runs" / f"{todo['mark']}.json"
-    notes.with_suffix(f".{os.getpid()}").write_text(json.dumps(given))
-    notes.with_suffix(f".{os.getpid()}").replace(notes)
+    try:
+        notes.with_suffix(f".{os.getpid()}").write_text(json.dumps(given))
+        notes.with_suffix(f".{os.getpid()}").replace(notes)
+    except OSError:
+        pass  # A sandbox in which it may not.
     if "gate" in todo:
         os.close(os.open(todo["gate"], os.O_RDONLY))
         write(text_of(todo.get("then", [])))

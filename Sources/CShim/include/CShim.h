@@ -1,2 +1,3 @@
 #pragma once
 #include "gatehouse_files.h"
+#include "gatehouse_memory.h"

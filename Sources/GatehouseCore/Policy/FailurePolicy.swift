@@ -88,7 +88,7 @@ extension Failure.Kind {
         // The same question has the same long answer.
         case .outputTooLarge: .init([], .unknown, .none, .ifSent)
         // No program or no process: elsewhere perhaps.
-        case .spawn: .init(.otherTarget, .failure, .none, .no)
+        case .spawn, .sandbox: .init(.otherTarget, .failure, .none, .no)
         // The queue has waited already; full slots are a sign of work, not of illness.
         case .busy: .init(.otherTarget, .unknown, .none, .no)
         }

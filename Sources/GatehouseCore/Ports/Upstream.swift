@@ -5,11 +5,18 @@ package protocol Upstream: AnyObject, Sendable {
     /// How such a call is carried to it; `nil` when it does not do that kind of work.
     func lane(for operation: Operation) -> UpstreamLane?
 
+    /// How what it starts on this host is confined, in a word for records; `nil` where it starts nothing.
+    var sandbox: String? { get }
+
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
     /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
     func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt
+}
+
+extension Upstream {
+    package var sandbox: String? { nil }
 }
 
 /// What an upstream is spoken to in.

@@ -53,6 +53,7 @@ extension CallDriver {
         record.provider = attempt.target.entry.name
         record.upstreamModel = attempt.target.model
         record.isAgent = attempt.target.entry.kind == .agent
+        record.sandbox = attempt.target.entry.upstream.sandbox
         record.upstreamKey = attempt.target.entry.keys.count > 1 ? route?.keyName(attempt.lease) : nil
         record.dropped = attempt.dropped
     }

@@ -14,6 +14,8 @@ package struct CallRecord: Sendable {
     package var upstreamModel = ""
     /// Whether the target is an agent.
     package var isAgent = false
+    /// How the agent was confined.
+    package var sandbox: String?
     /// The name of the provider's key that was used, where it has several.
     package var upstreamKey: String?
     package var isStream = false

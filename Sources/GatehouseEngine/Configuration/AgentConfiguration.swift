@@ -13,7 +13,14 @@ package struct AgentConfiguration: Sendable, Equatable {
     package var prompt: Prompt = .stdin
     /// What a `custom` agent prints: `text`, or the name of a dialect of JSON lines.
     package var output = "text"
-    package var sandbox: Sandbox = .off
+    package var sandbox: Sandbox = .readOnly
+    /// Whether it reaches the network from inside its sandbox; `nil` is what the kind needs.
+    package var network: Bool?
+    /// Further files and folders that it may read, and that it may write, inside its sandbox.
+    package var read: [String] = []
+    package var write: [String] = []
+    /// A folder that it works in and cannot change; `nil` gives it an empty one.
+    package var directory: String?
     /// Processes at the same time.
     package var concurrency = 4
     /// The model that is asked for when a caller names only the agent; `nil` leaves it to the agent.
@@ -25,6 +32,7 @@ package struct AgentConfiguration: Sendable, Equatable {
     /// Logins to change between.
     package var accounts: [String] = []
     package var timeouts = Timeouts()
+    package var limits = Limits()
 
     package init(name: String, kind: String) {
         self.name = name
@@ -53,7 +61,9 @@ package struct AgentConfiguration: Sendable, Equatable {
     package enum Sandbox: String, Sendable, CaseIterable {
         /// Process limits only.
         case off
+        /// It changes nothing but its own temporary files.
         case readOnly
+        /// It may also write into its own folder.
         case workspace
     }
 
@@ -67,6 +77,25 @@ package struct AgentConfiguration: Sendable, Equatable {
         package var total: Duration = .seconds(30 * 60)
         /// Between SIGTERM and SIGKILL.
         package var grace: Duration = .seconds(2)
+
+        package init() {}
+    }
+
+    /// What one run may use. Keys below `agents[].limits`.
+    package struct Limits: Sendable, Equatable {
+        /// Time of the processor, of each process.
+        package var cpu: Duration = .seconds(2 * 3600)
+        /// Of all processes together where there are cgroups, of each one otherwise; `nil` is the default of the first.
+        package var memory: Int?
+        package var processes = 512
+        /// Open files, of each process.
+        package var openFiles = 4096
+        /// Of one file.
+        package var fileSize = 1 << 30
+        /// What it prints.
+        package var output = 256 << 20
+        /// Of its home and of its temporary files, each.
+        package var temporary = 256 << 20
 
         package init() {}
     }

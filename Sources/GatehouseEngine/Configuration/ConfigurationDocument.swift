@@ -125,7 +125,9 @@ package struct ConfigurationDocument {
         .map([
             ("name", .text(agent.name)), ("kind", .text(agent.kind)), ("command", .texts(agent.command)),
             ("prompt", .text(agent.prompt.rawValue)), ("output", .text(agent.output)),
-            ("sandbox", .text(agent.sandbox.rawValue)), ("concurrency", .number(agent.concurrency)),
+            ("sandbox", .text(agent.sandbox.rawValue)), ("network", agent.network.map { .flag($0) } ?? .null),
+            ("read", .texts(agent.read)), ("write", .texts(agent.write)), ("directory", .text(agent.directory)),
+            ("concurrency", .number(agent.concurrency)),
             ("model", .text(agent.model)),
             ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
             ("home", .text(agent.home)), ("accounts", .texts(agent.accounts)),
@@ -137,6 +139,16 @@ package struct ConfigurationDocument {
                     ("grace", .duration(agent.timeouts.grace)),
                 ])
             ),
+            ("limits", limits(agent.limits)),
+        ])
+    }
+
+    private func limits(_ limits: AgentConfiguration.Limits) -> ConfigurationNode {
+        .map([
+            ("cpu", .duration(limits.cpu)), ("memory", limits.memory.map { .size($0) } ?? .null),
+            ("processes", .number(limits.processes)), ("openFiles", .number(limits.openFiles)),
+            ("fileSize", .size(limits.fileSize)), ("output", .size(limits.output)),
+            ("temporary", .size(limits.temporary)),
         ])
     }
 

@@ -52,6 +52,10 @@ extension ConfigurationReader {
         section.read("prompt", .word, into: &agent.prompt)
         section.read("output", .name, into: &agent.output)
         section.read("sandbox", .word, into: &agent.sandbox)
+        section.read("network", .flag, into: &agent.network)
+        section.readList("read", .absolutePath, into: &agent.read)
+        section.readList("write", .absolutePath, into: &agent.write)
+        section.read("directory", .absolutePath, into: &agent.directory)
         section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
         section.read("model", .model, into: &agent.model)
         for (name, value) in section.readTable("environment", .variable) {
@@ -65,7 +69,18 @@ extension ConfigurationReader {
             timeouts.read("total", .duration(), into: &agent.timeouts.total)
             timeouts.read("grace", .duration(), into: &agent.timeouts.grace)
         }
+        section.section("limits") { agentLimits($0, &agent.limits) }
         return agent
+    }
+
+    private func agentLimits(_ section: ConfigurationSection, _ limits: inout AgentConfiguration.Limits) {
+        section.read("cpu", .duration(atLeast: .seconds(1)), into: &limits.cpu)
+        section.read("memory", .size(16 << 20...1 << 40), into: &limits.memory)
+        section.read("processes", .integer(8...100_000), into: &limits.processes)
+        section.read("openFiles", .integer(32...1_000_000), into: &limits.openFiles)
+        section.read("fileSize", .size(1 << 20...1 << 40), into: &limits.fileSize)
+        section.read("output", .size(1 << 10...1 << 30), into: &limits.output)
+        section.read("temporary", .size(1 << 20...1 << 40), into: &limits.temporary)
     }
 
     /// What is not said is the name, when that is a kind as well.

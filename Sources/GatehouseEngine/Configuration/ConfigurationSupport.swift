@@ -8,9 +8,6 @@ struct ConfigurationSupport {
         checkSections()
         for (index, agent) in tree.agents.enumerated() {
             let path = "agents[\(index)]"
-            if agent.sandbox != .off {
-                refuse("\(path).sandbox", "\"\(agent.sandbox.rawValue)\"", "use off, which leaves process limits only")
-            }
             if !agent.accounts.isEmpty {
                 refuse("\(path).accounts", "changing accounts", "leave it empty and set home")
             }

@@ -127,6 +127,20 @@ struct ConfigurationValidation {
         if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
             journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
         }
+        if agent.directory != nil, agent.sandbox != .readOnly {
+            journal.report(
+                "\(path).directory",
+                "is only read, by a sandbox; set sandbox: readOnly instead of \(agent.sandbox.rawValue)")
+        }
+        if agent.sandbox == .off {
+            let idle = [
+                ("network", agent.network != nil), ("read", !agent.read.isEmpty), ("write", !agent.write.isEmpty),
+            ]
+            for (key, _) in idle.filter(\.1) {
+                journal.report(
+                    "\(path).\(key)", "means nothing without a sandbox; leave it out, or set sandbox: readOnly")
+            }
+        }
         for variable in agent.environment where !ConfigurationValue<String>.isVariableName(variable.name[...]) {
             journal.report(
                 "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")

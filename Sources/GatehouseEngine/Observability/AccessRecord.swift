@@ -42,6 +42,7 @@ package enum AccessRecord {
         member(#","provider":"#, record.provider, to: &line)
         member(#","upstream_model":"#, record.upstreamModel, to: &line)
         if let key = record.upstreamKey { member(#","upstream_key":"#, key, to: &line) }
+        if let sandbox = record.sandbox { member(#","sandbox":"#, sandbox, to: &line) }
         member(#","attempts":"#, record.attempts, to: &line)
         if !record.tries.isEmpty { tries(record.tries, to: &line) }
         if record.isHedged { line.writeStaticString(#","hedged":true"#) }

@@ -50,6 +50,7 @@ enum OperationsRoutes {
         writer.string(services.version)
         writer.key("connections")
         writer.int(services.openConnections())
+        if let host = services.agentHost() { agents(host, to: &writer) }
         writer.key("upstreams")
         writer.beginArray()
         for entry in (snapshot?.upstreams ?? []).sorted(by: { $0.name < $1.name }) {
@@ -58,11 +59,37 @@ enum OperationsRoutes {
             writer.string(entry.name)
             writer.key("kind")
             writer.string(entry.kind == .agent ? "agent" : "provider")
+            if let sandbox = entry.upstream.sandbox {
+                writer.key("sandbox")
+                writer.string(sandbox)
+            }
             writer.endObject()
         }
         writer.endArray()
         writer.endObject()
         return String(buffer: writer.buffer)
+    }
+
+    private static func agents(_ host: AgentHostHealth, to writer: inout JSONWriter) {
+        writer.key("sandbox")
+        writer.beginObject()
+        writer.key("available")
+        writer.bool(host.sandbox != nil)
+        if let name = host.sandbox {
+            writer.key("by")
+            writer.string(name)
+            writer.key("user_namespaces")
+            writer.bool(host.hasUserNamespaces)
+        }
+        if let problem = host.problem {
+            writer.key("reason")
+            writer.string(problem)
+        }
+        writer.key("cgroups")
+        writer.beginArray()
+        for use in host.cgroups { writer.string(use) }
+        writer.endArray()
+        writer.endObject()
     }
 
     static func json(_ text: String, status: HTTPResponse.Status = .ok) -> Response {

@@ -12,6 +12,12 @@ package protocol AgentCLI: Sendable {
     /// Bytes of a prompt that the agent is known to take.
     var promptLimit: Int { get }
     var home: AgentHome { get }
+    /// What of its home it is let see inside a sandbox: its login, and what it needs to use it.
+    var homeFolders: [AgentHomeFolder] { get }
+    /// Variables that may name a file it has to read.
+    var fileVariables: [String] { get }
+    /// Whether it talks to somebody over the network.
+    var needsNetwork: Bool { get }
     /// Whether it acts on `/command` and `@path` inside a prompt, so that these must be defused.
     var readsCommands: Bool { get }
 
@@ -27,6 +33,9 @@ extension AgentCLI {
     package var delivery: PromptDelivery { .stdin }
     package var promptLimit: Int { 8 << 20 }
     package var home: AgentHome { .user }
+    package var homeFolders: [AgentHomeFolder] { [] }
+    package var fileVariables: [String] { [] }
+    package var needsNetwork: Bool { true }
     package var readsCommands: Bool { true }
 }
 
@@ -42,8 +51,8 @@ package enum PromptDelivery: String, Sendable, CaseIterable {
 /// Which directory an agent gets as `HOME`.
 ///
 /// The known CLIs keep their login below it (`~/.gemini`, `~/.codex`, `~/.claude`), so that by default they get the
-/// home of the user the gateway runs as; a gateway for many users should run as a user of its own or set `path`.
-/// `custom` agents get an empty one per run.
+/// home of the user the gateway runs as; a gateway for many users should run as a user of its own or set `path`. In a
+/// sandbox it is empty but for what `AgentCLI.homeFolders` names. `custom` agents get an empty one per run.
 package enum AgentHome: Sendable, Equatable {
     case user
     case perRun

@@ -1,3 +1,4 @@
+import CShim
 package import GatehouseCore
 import Glibc
 import NIOPosix
@@ -13,6 +14,8 @@ package struct AgentRunnerConfiguration: Sendable {
     package var environment: [String: String]
     /// Runs that may wait to be started.
     package var backlog = 1024
+    /// Told what the operator should know. Called from any task; it must not block.
+    package var onEvent: @Sendable (AgentRunnerEvent) -> Void = { _ in }
 
     package init(supervisor: String, runsDirectory: String, environment: [String: String]) {
         self.supervisor = supervisor
@@ -35,6 +38,26 @@ package struct AgentRunnerConfiguration: Sendable {
     }
 }
 
+/// What the operator should know.
+package enum AgentRunnerEvent: Sendable, Equatable {
+    /// A gateway before this one was killed while it had runs. `processes` were still there, as `PID:NAME`, and are not
+    /// any more.
+    case swept(runs: Int, processes: [String])
+    /// Agents with a sandbox will be refused.
+    case noSandbox(String)
+    /// A supervisor was killed; what it left is ended.
+    case supervisorLost(run: String, processes: [String])
+}
+
+/// How this process deals with memory.
+package enum ProcessMemory {
+    /// From now on pieces of a megabyte and more go back to the system when they are freed: the longest line of an agent,
+    /// or the body of a large call, costs memory while it is there and not longer.
+    package static func returnLargePieces() {
+        gatehouse_return_large_memory()
+    }
+}
+
 /// Runs the agents of this process. `run()` belongs into the service group; while it runs, attempts are carried out;
 /// when it is cancelled, every agent is ended, and it returns when none is left.
 package final class AgentRunner: Sendable {
@@ -42,6 +65,7 @@ package final class AgentRunner: Sendable {
         var isClosed = false
         var waiting: [String: AgentRun] = [:]
         var running = 0
+        var host: AgentHost?
     }
 
     private let configuration: AgentRunnerConfiguration
@@ -56,6 +80,9 @@ package final class AgentRunner: Sendable {
     /// Agents whose processes are there now.
     package var activeRuns: Int { state.withLock { $0.running } }
 
+    /// What this host offers; `nil` until that is known.
+    package var host: AgentHost? { state.withLock { $0.host } }
+
     /// Carries out attempts until the task is cancelled.
     ///
     /// - Throws: `Failure` `.spawn` when the directory of runs cannot be used or there is no supervisor.
@@ -63,15 +90,18 @@ package final class AgentRunner: Sendable {
         // A prompt is written to agents that may have ended; that must be an error, not the end of this process.
         signal(SIGPIPE, SIG_IGN)
         let lock: DirectoryLock?
+        let host: AgentHost
         do throws(Failure) {
-            lock = try await prepare()
+            (lock, host) = try await prepare()
         } catch {
             await refuseWaiting()
+            // Whoever is told to stop before it has begun has nothing to complain about.
+            if Task.isCancelled { return }
             throw error
         }
         await withDiscardingTaskGroup { group in
             for await run in requests {
-                group.addTask { await self.perform(run) }
+                group.addTask { await self.perform(run, on: host) }
             }
             group.cancelAll()
             await refuseWaiting()
@@ -79,13 +109,26 @@ package final class AgentRunner: Sendable {
         withExtendedLifetime(lock) {}
     }
 
-    private func prepare() async throws(Failure) -> DirectoryLock? {
+    /// Ends and removes what a gateway before this one left, and looks at what the host offers.
+    private func prepare() async throws(Failure) -> (DirectoryLock?, AgentHost) {
         guard AgentDiscovery.find(configuration.supervisor, path: "") != nil else {
             throw Failure(.spawn, detail: "no supervisor at \(configuration.supervisor)")
         }
         let base = configuration.runsDirectory
-        return try await offload { () throws(Failure) in try RunDirectory.prepare(base: base) }
+        let lock = try await offload { () throws(Failure) in try RunDirectory.lock(base: base) }
+        if lock != nil {
+            let remains = try await supervisor.reap(base)
+            let count = try await offload { () throws(Failure) in try RunDirectory.sweep(base: base) }
+            if count > 0 { configuration.onEvent(.swept(runs: count, processes: remains.flatMap(\.processes))) }
+        }
+        let host = try await AgentHost.probe(configuration)
+        guard !Task.isCancelled else { throw Failure(.cancelled) }
+        if let problem = host.sandboxProblem { configuration.onEvent(.noSandbox(problem)) }
+        state.withLock { $0.host = host }
+        return (lock, host)
     }
+
+    private var supervisor: Supervisor { Supervisor(path: configuration.supervisor) }
 
     /// Takes a run; `false` when there are too many or no more are taken.
     func submit(_ run: AgentRun) -> Bool {
@@ -116,7 +159,7 @@ package final class AgentRunner: Sendable {
 
     // MARK: One run
 
-    private func perform(_ run: AgentRun) async {
+    private func perform(_ run: AgentRun, on host: AgentHost) async {
         let isOurs = state.withLock { state in
             guard state.waiting.removeValue(forKey: run.id) != nil else { return false }
             state.running += 1
@@ -126,8 +169,8 @@ package final class AgentRunner: Sendable {
         do throws(Failure) {
             let base = configuration.runsDirectory
             let directory = try await offload { () throws(Failure) in try RunDirectory(below: base, id: run.id) }
-            await perform(run, in: directory)
-            await offload { directory.remove() }
+            await perform(run, in: directory, on: host)
+            if await isOver(run, directory) { await offload { directory.remove() } }
         } catch {
             await run.fail(error)
         }
@@ -135,20 +178,40 @@ package final class AgentRunner: Sendable {
         run.release()
     }
 
-    private func perform(_ run: AgentRun, in directory: RunDirectory) async {
+    private func perform(_ run: AgentRun, in directory: RunDirectory, on host: AgentHost) async {
         let launch: AgentLaunch
         do throws(Failure) {
-            launch = try AgentLaunch(
-                run, directory: directory, supervisor: configuration.supervisor, host: configuration.environment,
-                gateway: Int(getpid()))
-            if run.settings.cli.delivery == .file {
-                try await offload { () throws(Failure) in try directory.writePrompt(run.prompt) }
+            launch = try await offload { [configuration] () throws(Failure) in
+                if run.settings.cli.delivery == .file { try directory.writePrompt(run.prompt) }
+                return try AgentLaunch(run, in: directory, configuration, on: host, gateway: Int(getpid()))
             }
         } catch {
             await run.fail(error)
             return
         }
-        await supervise(run, launch)
+        await supervise(run, launch, in: directory)
+    }
+
+    /// Runs the process to its end.
+    private func execute(_ launch: AgentLaunch, _ run: AgentRun, in directory: RunDirectory) async
+        -> AgentProcess.Result
+    {
+        var result = await AgentProcess(launch, run: run).execute()
+        let report = await offload { RunReport.read(directory.reportFile) }
+        if let failure = report?.failure(stderr: result.stderr) { result.status = .failure(failure) }
+        return result
+    }
+
+    /// Whether nothing of a run is left. A supervisor that was killed could not see to that, so what it left is ended; where
+    /// that does not work, the run's directory stays, and the next start finds it.
+    private func isOver(_ run: AgentRun, _ directory: RunDirectory) async -> Bool {
+        let wasLost = await offload { directory.hasJournal && RunReport.read(directory.reportFile) == nil }
+        guard wasLost else { return true }
+        guard let remains = try? await supervisor.reap(configuration.runsDirectory, only: directory.name) else {
+            return false
+        }
+        configuration.onEvent(.supervisorLost(run: run.id, processes: remains.flatMap(\.processes)))
+        return true
     }
 
     private enum Step: Sendable {
@@ -158,9 +221,9 @@ package final class AgentRunner: Sendable {
     }
 
     /// Runs the process beside its timers and the listener's wish to stop; what comes first ends the others.
-    private func supervise(_ run: AgentRun, _ launch: AgentLaunch) async {
+    private func supervise(_ run: AgentRun, _ launch: AgentLaunch, in directory: RunDirectory) async {
         await withTaskGroup(of: Step.self) { group in
-            group.addTask { .ended(await AgentProcess(launch, run: run).execute()) }
+            group.addTask { .ended(await self.execute(launch, run, in: directory)) }
             group.addTask {
                 await run.waitForCancellation()
                 return .cancelled

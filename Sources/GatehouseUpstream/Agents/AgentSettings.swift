@@ -18,6 +18,14 @@ package struct AgentSettings: Sendable, Equatable {
     package var environmentNames: [String] = []
     /// Variables that only this agent gets, over all others; the values may be credentials.
     package var environment: [String: Secret] = [:]
+    package var sandbox = AgentSandbox.readOnly
+    /// Whether it reaches the network from inside its sandbox; `nil` for the kind's default.
+    package var network: Bool?
+    /// Further files and folders that it may read, and that it may write, inside its sandbox.
+    package var readable: [String] = []
+    package var writable: [String] = []
+    /// A folder to work in, read-only; `nil` for an empty one per run. It needs a sandbox.
+    package var directory: String?
     /// Only for `custom`.
     package var prompt = PromptDelivery.stdin
     /// Only for `custom`.
@@ -59,13 +67,23 @@ package struct AgentTimeouts: Sendable, Equatable {
     package init() {}
 }
 
-/// Limits of the operating system on an agent's processes, each; `nil` leaves the host's.
+/// Limits on what an agent uses. Those of time, files and their size are the operating system's on each process; `nil`
+/// leaves the host's.
 package struct AgentLimits: Sendable, Equatable {
     package var cpuSeconds: Int? = 7200
     package var openFiles: Int? = 4096
     package var fileSize: Int? = 1 << 30
-    /// Bytes of private memory; off by default because agents on V8, Go or the JVM reserve far more than they use.
-    package var data: Int?
+    /// Processes of a run. It takes a cgroup, or a sandbox of a user who is not root.
+    package var processes = 512
+    /// Bytes of memory of all processes of a run together, by a cgroup. Where there is none, what is set here is the limit
+    /// of each process' private memory; the default then is none, because agents on V8, Go or JavaScriptCore reserve far
+    /// more than they use.
+    package var memory: Int?
+    package static let defaultMemory = 4 << 30
+    /// Bytes of output, and of what is said on standard error.
+    package var output = 256 << 20
+    /// Bytes that the home and the temporary files of a sandbox may each take.
+    package var temporary = 256 << 20
 
     package init() {}
 }

@@ -4,11 +4,13 @@ package import NIOCore
 /// An AI command-line agent as an upstream: one supervised process per attempt, run by an `AgentRunner`.
 package final class AgentUpstream: Upstream {
     package let settings: AgentSettings
+    package let sandbox: String?
     private let runner: AgentRunner
     private let slots: AgentSlots
 
     package init(settings: AgentSettings, runner: AgentRunner) {
         self.settings = settings
+        self.sandbox = settings.policy
         self.runner = runner
         self.slots = AgentSlots(limit: max(1, settings.concurrency))
     }

@@ -58,9 +58,6 @@ struct AgentVerdict: Sendable {
 
     private static func failure(code: Int32, exit: AgentExit, exitCodes: (Int32) -> Failure.Kind?) -> Failure {
         let lines = FailureText.errorLines(exit.stderr)
-        if let line = lines.last(where: { $0.hasPrefix("gatehouse-supervisor:") }) {
-            return Failure(.spawn, detail: line.bounded)
-        }
         if code == 126 || code == 127 { return Failure(.spawn, detail: "exit \(code)") }
         let detail = "exit \(code): " + (lines.last ?? "nothing on standard error")
         if let kind = exitCodes(code) {

@@ -2,10 +2,13 @@
 import json
 import os
 import pathlib
+import re
 
-from .gateway import eventually
+from .gateway import ROOT, eventually
+from .sandbox import why_no_sandbox
 
 SCRIPTEDCLI = pathlib.Path(__file__).resolve().parents[2] / "Support/scriptedcli.py"
+TRAFFIC = ROOT.parent / "shared/traffic"
 KINDS = ["gemini", "claude", "codex", "copilot", "agy", "opencode", "qwen", "cursor-agent", "llm"]
 
 
@@ -27,9 +30,17 @@ class FakeAgents:
         return f"{self.bin}:/usr/local/bin:/usr/bin:/bin"
 
     def configuration(self, kind, name=None, **more):
-        """An agent of the configuration; `custom` ones are plain text unless told otherwise."""
+        """An agent of the configuration; `custom` ones are plain text unless told otherwise.
+
+        It is sandboxed as agents are by default, and may write into this folder. Where there are no sandboxes it runs
+        without one: tests of the sandbox itself are skipped there, all others still mean something.
+        """
         command = [str(self.bin / "mine")] if kind == "custom" else str(self.bin / kind)
-        return {"name": name or kind, "kind": kind, "command": command, **more}
+        if why_no_sandbox():
+            place = {"sandbox": "off"}
+        else:
+            place = {"write": [str(self.base)], "read": [str(path) for path in [TRAFFIC] if path.exists()]}
+        return {"name": name or kind, "kind": kind, "command": command, **place, **more}
 
     def run(self, **todo):
         """A new run: its mark, and the prompt that makes an agent do it."""
@@ -57,13 +68,17 @@ class FakeAgents:
 def alive(notes):
     """The processes of a run that are still there. A pid that another process got since does not count."""
     found = []
-    for pid, started in notes["pids"].items():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        folder = pathlib.Path("/proc", pid)
         try:
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            inner = re.search(r"^NSpid:.*\t(\d+)$", (folder / "status").read_text(), re.MULTILINE)
+            if notes["pids"].get(inner[1]) != int(fields[19]) or fields[0] in "ZX":
+                continue
+            if os.readlink(folder / "ns/pid") == notes["namespace"]:
+                found.append(int(pid))
         except OSError:
             continue
-        if int(fields[19]) == started and fields[0] not in "ZX":
-            found.append(int(pid))
     return found
 
 

@@ -47,13 +47,13 @@ def run(arguments, home, extra=None, timeout=30):
 class Gateway:
     """A running `gatehouse serve`."""
 
-    def __init__(self, home, config=None, env=None, data=None, port=0, prefix=()):
+    def __init__(self, home, config=None, env=None, data=None, port=0, prefix=(), binary=BINARY):
         self.home = pathlib.Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
         self.data = data or self.home / "data"
         self.config_file = self.home / "gatehouse.yaml"
         self.log_file = self.home / "stderr.log"
-        command = [*prefix, str(BINARY), "serve", "--data-dir", str(self.data), "--port", str(port)]
+        command = [*prefix, str(binary), "serve", "--data-dir", str(self.data), "--port", str(port)]
         if config is not None:
             self.configure(config)
             command += ["--config", str(self.config_file)]

@@ -5,7 +5,8 @@ import Testing
     static let kinds: [Failure.Kind] =
         Failure.Phase.allCases.map { .timeout($0) } + [
             .unreachable, .tls, .auth, .quota, .rate, .capacity, .modelUnknown, .contextLength, .input, .upstream,
-            .protocol, .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .busy,
+            .protocol, .truncated, .denied, .empty, .cancelled, .crashed, .failed, .outputTooLarge, .spawn, .sandbox,
+            .busy,
         ]
 
     @Test func whatIsWrongIsNeverTriedAgain() {
@@ -50,7 +51,8 @@ import Testing
     }
 
     @Test(
-        arguments: [.upstream, .rate, .quota, .auth, .capacity, .input, .modelUnknown, .busy, .spawn] as [Failure.Kind])
+        arguments: [.upstream, .rate, .quota, .auth, .capacity, .input, .modelUnknown, .busy, .spawn, .sandbox]
+            as [Failure.Kind])
     func aRefusalIsNotBilled(kind: Failure.Kind) {
         #expect(!Failure(kind).maybeBilled(sent: true))
     }

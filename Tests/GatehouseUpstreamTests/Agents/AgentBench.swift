@@ -11,13 +11,25 @@ import Testing
 /// A runner with a directory of its own, as long as a test runs.
 struct AgentBench: Sendable {
     let runner: AgentRunner
+    /// A directory that agents may write into.
     let directory: String
+    /// The gateway's own, with its runs.
+    let data: String
 
     static let fakeAgent = repository + "/Tests/Support/fakeagent.py"
     static let host = [
         "PATH": environmentValue("PATH") ?? "/usr/bin:/bin", "HOME": "/nowhere", "LISTED": "yes", "UNLISTED": "canary",
         "OPENAI_API_KEY": "canary",
     ]
+
+    /// Whether sandboxes can be put up here; where not, agents are tested without.
+    static let hasSandbox: Bool = {
+        guard let bubblewrap = AgentDiscovery.find("bwrap", path: host["PATH"] ?? "") else { return false }
+        let command = "exec '\(bubblewrap)' --unshare-user --unshare-pid --ro-bind / / --proc /proc true 2>/dev/null"
+        return system(command) == 0
+    }()
+
+    static var sandboxes: [AgentSandbox] { hasSandbox ? [.off, .readOnly, .workspace] : [.off] }
 
     static var supervisor: String {
         AgentRunnerConfiguration.supervisorBesideExecutable() ?? repository + "/.build/debug/gatehouse-supervisor"
@@ -26,10 +38,14 @@ struct AgentBench: Sendable {
     /// Runs `body` beside a runner, ends the runner, and makes sure that no directory of a run is left.
     static func with<Value: Sendable>(_ body: (AgentBench) async throws -> Value) async throws -> Value {
         let directory = try temporaryDirectory()
-        defer { remove(directory) }
+        let data = try temporaryDirectory()
+        defer {
+            remove(directory)
+            removeAll(data)
+        }
         let runner = AgentRunner(
-            AgentRunnerConfiguration(supervisor: supervisor, runsDirectory: directory + "/runs", environment: host))
-        let bench = AgentBench(runner: runner, directory: directory)
+            AgentRunnerConfiguration(supervisor: supervisor, runsDirectory: data + "/runs", environment: host))
+        let bench = AgentBench(runner: runner, directory: directory, data: data)
         let value = try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }
             let value = try await body(bench)
@@ -37,7 +53,7 @@ struct AgentBench: Sendable {
             while let result = await group.nextResult() { try result.get() }
             return value
         }
-        #expect(names(in: directory + "/runs") == [".lock"])
+        #expect(names(in: data + "/runs") == [".lock", ".sandbox"])
         #expect(runner.activeRuns == 0)
         return value
     }
@@ -47,6 +63,7 @@ struct AgentBench: Sendable {
         var settings = AgentSettings(name: "fake", kind: .custom)
         settings.command = ["python3", Self.fakeAgent] + mode
         settings.grace = .milliseconds(300)
+        if Self.hasSandbox { settings.writable = [directory] } else { settings.sandbox = .off }
         change(&settings)
         return AgentUpstream(settings: settings, runner: runner)
     }
@@ -94,6 +111,17 @@ struct AgentBench: Sendable {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
+    }
+
+    /// Writes a file; false when that does not work.
+    static func touch(_ path: String, _ content: String = "") -> Bool {
+        guard let file = fopen(path, "w") else { return false }
+        defer { fclose(file) }
+        return content.isEmpty || fputs(content, file) >= 0
+    }
+
+    static func removeAll(_ path: String) {
+        #expect(system("rm -rf '\(path)'") == 0)
     }
 
     static func remove(_ path: String) {

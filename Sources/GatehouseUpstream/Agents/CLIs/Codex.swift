@@ -5,6 +5,9 @@ struct Codex: AgentCLI {
     let executables = ["codex"]
     let environmentNames = ["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CODEX_HOME"]
     let readsCommands = false
+    let homeFolders = [
+        AgentHomeFolder(".codex", variable: "CODEX_HOME", [.write("auth.json"), .read("config.toml")])
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["exec", "--json", "--skip-git-repo-check", "--ephemeral", "--color", "never", "-s", "read-only"]

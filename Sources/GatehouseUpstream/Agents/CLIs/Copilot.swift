@@ -4,6 +4,7 @@ import GatehouseCore
 struct Copilot: AgentCLI {
     let executables = ["copilot"]
     let environmentNames = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_HOME"]
+    let homeFolders = [AgentHomeFolder(".copilot", variable: "COPILOT_HOME", [.copy("config.json")])]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         [

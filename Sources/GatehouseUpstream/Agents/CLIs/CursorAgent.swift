@@ -5,6 +5,10 @@ struct CursorAgent: AgentCLI {
     let executables = ["cursor-agent"]
     let environmentNames = ["CURSOR_API_KEY"]
     let environment = ["NO_OPEN_BROWSER": "1"]
+    let homeFolders = [
+        AgentHomeFolder(".config/cursor", [.write("auth.json")]),
+        AgentHomeFolder(".cursor", [.copy("cli-config.json")]),
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["-p", "--output-format", "stream-json", "--mode", "ask", "--trust"] + invocation.model("--model")

@@ -11,6 +11,7 @@ struct Custom: AgentCLI {
     var environmentNames: [String] { [] }
     var home: AgentHome { .perRun }
     var readsCommands: Bool { false }
+    var needsNetwork: Bool { false }
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         var arguments = command.dropFirst().map { argument in

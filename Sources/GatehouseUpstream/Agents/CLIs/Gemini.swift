@@ -8,6 +8,17 @@ struct Gemini: AgentCLI {
         "GOOGLE_CLOUD_LOCATION", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_GEMINI_BASE_URL", "GEMINI_CLI_HOME",
     ]
     let environment = ["GEMINI_CLI_TRUST_WORKSPACE": "true", "NO_BROWSER": "true"]
+    let fileVariables = ["GOOGLE_APPLICATION_CREDENTIALS"]
+    let homeFolders = [
+        AgentHomeFolder(
+            "", variable: "GEMINI_CLI_HOME",
+            [
+                .write(".gemini/oauth_creds.json"), .write(".gemini/gemini-credentials.json"),
+                .read(".gemini/settings.json"), .copy(".gemini/google_accounts.json"),
+                .copy(".gemini/installation_id"),
+            ]),
+        AgentHomeFolder(".config/gcloud", [.read("application_default_credentials.json")]),
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["-o", "stream-json", "--approval-mode", "plan"] + invocation.model("-m")

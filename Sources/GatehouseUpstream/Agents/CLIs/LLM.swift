@@ -8,6 +8,15 @@ struct LLM: AgentCLI {
         "OPENROUTER_KEY",
     ]
     let readsCommands = false
+    let homeFolders = [
+        AgentHomeFolder(
+            ".config/io.datasette.llm", variable: "LLM_USER_PATH",
+            [
+                .read("keys.json"), .read("extra-openai-models.yaml"), .read("default_model.txt"),
+                .read("aliases.json"),
+                .read("model_options.json"), .read("templates"),
+            ])
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["prompt", "-n", "-u"] + invocation.model("-m")

@@ -13,6 +13,16 @@ struct OpenCode: AgentCLI {
         "OPENCODE_DISABLE_AUTOUPDATE": "1",
     ]
 
+    let fileVariables = ["OPENCODE_CONFIG"]
+    let homeFolders = [
+        AgentHomeFolder(".local/share", variable: "XDG_DATA_HOME", [.write("opencode/auth.json")]),
+        AgentHomeFolder(
+            ".config", variable: "XDG_CONFIG_HOME",
+            [.read("opencode/opencode.json"), .read("opencode/opencode.jsonc"), .read("opencode/config.json")]),
+        AgentHomeFolder(".local/state", variable: "XDG_STATE_HOME", []),
+        AgentHomeFolder(".cache", variable: "XDG_CACHE_HOME", []),
+    ]
+
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["run", "--format", "json", "--agent", "plan"] + invocation.model("-m")
     }

@@ -3,6 +3,7 @@ struct Qwen: AgentCLI {
     let executables = ["qwen"]
     let environmentNames = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY"]
     let environment = ["NO_BROWSER": "true"]
+    let homeFolders = [AgentHomeFolder(".qwen", [.write("oauth_creds.json"), .read("settings.json")])]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["--output-format", "stream-json", "--include-partial-messages", "--approval-mode", "plan"]

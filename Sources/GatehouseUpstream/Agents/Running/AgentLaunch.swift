@@ -3,41 +3,59 @@ import GatehouseCore
 /// Everything that is needed to start the process of one run.
 struct AgentLaunch: Sendable, Equatable {
     var supervisor: String
-    /// The supervisor's arguments: its limits, then the agent's executable and arguments.
+    /// The supervisor's arguments: its limits, then the sandbox, then the agent's executable and arguments.
     var arguments: [String]
     var environment: [String: String]
     var directory: String
     /// What is written to stdin before it is closed.
     var input: String
     var grace: Duration
+    /// Bytes of output that are taken, and as many of standard error.
+    var outputLimit: Int
 
-    /// - Parameters:
-    ///   - host: the gateway's environment, of which only what is listed is handed on.
-    ///   - gateway: the pid of this process.
-    /// - Throws: `Failure` `.spawn` when there is no such executable, `.input` when the prompt does not fit.
-    init(_ run: AgentRun, directory: RunDirectory, supervisor: String, host: [String: String], gateway: Int)
-        throws(Failure)
-    {
+    /// Looks at files of the host.
+    ///
+    /// - Parameter gateway: the pid of this process.
+    /// - Throws: `Failure` `.spawn` when there is no such executable, `.input` when the prompt does not fit, `.sandbox` when
+    ///   the run needs a sandbox that cannot be put up.
+    init(
+        _ run: AgentRun, in directory: RunDirectory, _ configuration: AgentRunnerConfiguration, on host: AgentHost,
+        gateway: Int
+    ) throws(Failure) {
         let settings = run.settings
         let cli = settings.cli
-        guard let path = Self.executable(settings, cli: cli, path: host["PATH"] ?? "") else {
+        let environment = configuration.environment
+        guard let path = Self.executable(settings, cli: cli, path: environment["PATH"] ?? "") else {
             throw Failure(.spawn, detail: "ENOENT: \(settings.command.first ?? cli.executables.first ?? "no command")")
         }
         guard run.prompt.utf8.count <= cli.promptLimit else {
             throw Failure(.input, detail: "a prompt of more than \(cli.promptLimit) bytes")
         }
+        let isConfined = settings.sandbox != .off
+        let promptFile = isConfined ? SandboxPlan.promptFile : directory.promptFile
         let invocation = AgentInvocation(
             model: run.model,
             prompt: cli.delivery == .argument ? run.prompt : "",
-            promptFile: cli.delivery == .file ? directory.promptFile : "",
+            promptFile: cli.delivery == .file ? promptFile : "",
             totalSeconds: Int(settings.timeouts.total.components.seconds))
         let leading = settings.kind == .custom ? [] : Array(settings.command.dropFirst())
-        self.supervisor = supervisor
-        self.arguments = Self.options(settings, gateway: gateway) + ["--", path] + leading + cli.arguments(invocation)
-        self.environment = Self.environment(settings, cli: cli, directory: directory, host: host)
+        let command = [path] + leading + cli.arguments(invocation)
+        var places = AgentPlaces(directory, settings, host: environment)
+        if isConfined { places = places.confined }
+        self.environment = AgentEnvironment.make(settings, cli: cli, places: places, host: environment)
+        self.supervisor = configuration.supervisor
         self.directory = directory.work
         self.input = cli.delivery == .stdin ? run.prompt : ""
         self.grace = settings.grace
+        self.outputLimit = settings.limits.output
+        self.arguments = SupervisorOptions.make(settings, directory: directory, host: host, gateway: gateway)
+        if isConfined {
+            let sandbox = AgentConfinement(settings: settings, environment: self.environment, executable: path)
+            arguments += try sandbox.arguments(in: directory, configuration, on: host)
+        } else {
+            arguments += ["--"]
+        }
+        arguments += command
         guard !arguments.contains(where: { $0.utf8.contains(0) }) else {
             throw Failure(.input, detail: "a NUL in an argument")
         }
@@ -47,36 +65,48 @@ struct AgentLaunch: Sendable, Equatable {
         if let command = settings.command.first { return AgentDiscovery.find(command, path: path) }
         return cli.executables.lazy.compactMap { AgentDiscovery.find($0, path: path) }.first
     }
+}
 
-    private static func options(_ settings: AgentSettings, gateway: Int) -> [String] {
-        let limits = settings.limits
-        let milliseconds = max(0, Int(settings.grace / .milliseconds(1)))
-        var options = ["--grace-ms", String(milliseconds), "--parent", String(gateway)]
-        for (name, value) in [
-            ("--cpu-s", limits.cpuSeconds), ("--nofile", limits.openFiles), ("--fsize", limits.fileSize),
-            ("--data", limits.data),
-        ] {
-            if let value, value >= 0 { options += [name, String(value)] }
-        }
-        return options
-    }
+/// Where the agent finds its home and may leave temporary files.
+struct AgentPlaces: Sendable, Equatable {
+    var home: String
+    var temporary: String
 
-    /// Built from nothing: what all agents get, what this kind needs, and what the operator lists.
-    private static func environment(
-        _ settings: AgentSettings, cli: any AgentCLI, directory: RunDirectory, host: [String: String]
-    ) -> [String: String] {
-        var environment = [
-            "PATH": host["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
-            "TMPDIR": directory.temporary,
-            "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-            "TERM": "dumb", "NO_COLOR": "1", "CI": "1",
-        ]
-        environment["HOME"] =
-            switch settings.home ?? cli.home {
+    init(_ directory: RunDirectory, _ settings: AgentSettings, host: [String: String]) {
+        temporary = directory.temporary
+        home =
+            switch settings.home ?? settings.cli.home {
             case .user: host["HOME"] ?? directory.home
             case .perRun: directory.home
             case .path(let path): path
             }
+        isPrivate = home == directory.home
+    }
+
+    private var isPrivate: Bool
+
+    /// The same inside a sandbox: a home that has a place of its own keeps it, so that what a login says of paths holds.
+    var confined: AgentPlaces {
+        var places = self
+        places.temporary = SandboxPlan.temporary
+        let home = home.withoutLastSlash
+        places.home = isPrivate || !home.hasPrefix("/") ? SandboxPlan.home : home
+        return places
+    }
+}
+
+/// The environment of an agent.
+enum AgentEnvironment {
+    /// Built from nothing: what all agents get, what this kind needs, and what the operator lists.
+    static func make(
+        _ settings: AgentSettings, cli: any AgentCLI, places: AgentPlaces, host: [String: String]
+    ) -> [String: String] {
+        var environment = [
+            "PATH": host["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+            "TMPDIR": places.temporary, "HOME": places.home,
+            "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+            "TERM": "dumb", "NO_COLOR": "1", "CI": "1",
+        ]
         for name in cli.environmentNames + settings.environmentNames {
             if let value = host[name] { environment[name] = value }
         }
@@ -84,5 +114,24 @@ struct AgentLaunch: Sendable, Equatable {
             environment
             .merging(cli.environment) { _, fixed in fixed }
             .merging(settings.environment.mapValues { $0.reveal() }) { _, own in own }
+    }
+}
+
+/// The supervisor's own options.
+enum SupervisorOptions {
+    static func make(_ settings: AgentSettings, directory: RunDirectory, host: AgentHost, gateway: Int) -> [String] {
+        let limits = settings.limits
+        let milliseconds = max(0, Int(settings.grace / .milliseconds(1)))
+        var options = ["--grace-ms", String(milliseconds), "--parent", String(gateway), "--run", directory.path]
+        let memory = host.canLimit("memory") ? limits.memory ?? AgentLimits.defaultMemory : nil
+        for (name, value) in [
+            ("--cpu-s", limits.cpuSeconds), ("--nofile", limits.openFiles), ("--fsize", limits.fileSize),
+            ("--data", memory == nil ? limits.memory : nil), ("--memory", memory),
+            ("--tasks", host.canLimit("pids") ? limits.processes : nil),
+        ] {
+            if let value, value >= 0 { options += [name, String(value)] }
+        }
+        for directory in host.cgroupDirectories { options += ["--cgroup", directory] }
+        return options
     }
 }

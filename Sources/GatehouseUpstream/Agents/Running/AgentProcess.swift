@@ -71,31 +71,51 @@ struct AgentProcess {
                     try? await writer.finish()
                 }
                 let errors = execution.standardError
-                group.addTask { [stderr] in
-                    for try await bytes in errors { bytes.withUnsafeBytes { stderr.append($0) } }
+                group.addTask { [stderr, launch] in
+                    var quota = OutputQuota(launch.outputLimit)
+                    for try await bytes in errors {
+                        bytes.withUnsafeBytes { stderr.append($0) }
+                        try quota.take(bytes.count)
+                    }
                 }
                 try await read(execution.standardOutput, into: &output)
                 try await group.waitForAll()
             }
         }
-        switch result.terminationStatus {
-        case .exited(let code): return .exited(code)
-        case .signaled(let number): return .signaled(number)
-        }
+        return AgentExit.Status(result.terminationStatus)
     }
 
     /// One piece at a time: the next is read when the listener has taken what came of the last one, and reads.
     private func read(_ stdout: SubprocessOutputSequence, into output: inout any AgentOutput) async throws {
         var iterator = stdout.makeAsyncIterator()
+        var quota = OutputQuota(launch.outputLimit)
         while true {
             await run.gate.wait()
             guard let bytes = try await iterator.next() else { return }
             run.timers.noteOutput()
-            let events = try output.feed(bytes.withUnsafeBytes { ByteBuffer(bytes: $0) })
+            let buffer = bytes.withUnsafeBytes { ByteBuffer(bytes: $0) }
+            try quota.take(buffer.readableBytes)
+            let events = try output.feed(buffer)
             if output.isComplete { run.timers.noteCompletion() }
             await run.deliver(events)
             run.timers.noteReading()
         }
+    }
+}
+
+/// How much of a stream is still taken.
+private struct OutputQuota {
+    private let limit: Int
+    private var left: Int
+
+    init(_ limit: Int) {
+        self.limit = limit
+        left = limit
+    }
+
+    mutating func take(_ count: Int) throws(Failure) {
+        left -= count
+        guard left >= 0 else { throw Failure(.outputTooLarge, detail: "more than \(limit) bytes of output") }
     }
 }
 

@@ -12,6 +12,11 @@ struct RunDirectory: Sendable {
     var temporary: String { path + "/tmp" }
     var home: String { path + "/home" }
     var promptFile: String { path + "/prompt" }
+    /// Where the supervisor tells how the run ended.
+    var reportFile: String { path + "/report" }
+    /// Whether an agent was about to be started.
+    var hasJournal: Bool { access(path + "/process", F_OK) == 0 }
+    var name: String { String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...]) }
 
     /// - Throws: `Failure` `.spawn` when the disk refuses.
     init(below base: String, id: String) throws(Failure) {
@@ -42,15 +47,22 @@ struct RunDirectory: Sendable {
         _ = gatehouse_remove_tree(path)
     }
 
-    /// Makes `base` if need be, and removes what runs of an earlier process left in it.
+    /// Makes `base` if need be.
     ///
     /// The answer must be kept while runs are going on: it holds a lock, so that two gateways on one directory do not
-    /// remove each other's runs. `nil` when another process holds it; nothing is removed then.
+    /// end and remove each other's runs. `nil` when another process holds it.
     ///
-    /// - Throws: `Failure` `.spawn` when the directory cannot be made or read.
-    static func prepare(base: String) throws(Failure) -> DirectoryLock? {
+    /// - Throws: `Failure` `.spawn` when the directory cannot be made.
+    static func lock(base: String) throws(Failure) -> DirectoryLock? {
         if mkdir(base, 0o700) != 0, errno != EEXIST { throw Failure(.spawn, detail: "\(base): errno \(errno)") }
-        guard let lock = try DirectoryLock(base) else { return nil }
+        return try DirectoryLock(base)
+    }
+
+    /// Removes what runs of an earlier process left in `base`, and answers how many there were. Their processes must have
+    /// been ended.
+    ///
+    /// - Throws: `Failure` `.spawn` when the directory cannot be read.
+    static func sweep(base: String) throws(Failure) -> Int {
         guard let directory = opendir(base) else { throw Failure(.spawn, detail: "\(base): errno \(errno)") }
         defer { closedir(directory) }
         var stale: [String] = []
@@ -61,7 +73,7 @@ struct RunDirectory: Sendable {
             if name.hasPrefix(prefix) { stale.append(name) }
         }
         for name in stale { _ = gatehouse_remove_tree("\(base)/\(name)") }
-        return lock
+        return stale.count
     }
 }
 

@@ -1,0 +1,6 @@
+/* How this process deals with memory. */
+#pragma once
+
+/* From now on pieces of a megabyte and more go back to the system when they are freed. By default the C library begins to
+ * keep them once one was freed, in each of its arenas, so that a few long lines of an agent would cost memory for good. */
+void gatehouse_return_large_memory(void);

@@ -1,0 +1,9 @@
+#include "gatehouse_memory.h"
+
+#include <malloc.h>
+
+void gatehouse_return_large_memory(void) {
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
