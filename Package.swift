@@ -102,6 +102,15 @@ let package = Package(
         .target(
             name: "GatehouseTesting", dependencies: ["GatehouseCore", "GatehouseEngine", nioCore], swiftSettings: strict
         ),
+        .target(
+            name: "GatehouseSimulator",
+            dependencies: ["GatehouseCore", "GatehouseEngine", nioCore],
+            path: "Tests/Simulator", exclude: ["Entry"], swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "gatehouse-simulator", dependencies: ["GatehouseSimulator"], path: "Tests/Simulator/Entry",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "GatehouseCoreTests", dependencies: ["GatehouseCore", "GatehouseTesting", nioCore],
             swiftSettings: strict),
@@ -117,6 +126,9 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             swiftSettings: strict
+        ),
+        .testTarget(
+            name: "GatehouseSimulatorTests", dependencies: ["GatehouseSimulator"], swiftSettings: strict
         ),
         .testTarget(
             name: "GatehouseCommandTests",

@@ -1,6 +1,6 @@
 """Twelve agents that no gateway wants, again and again: each run ends with the right code, and nothing of it is left.
 
-300 runs, or as many as GATEHOUSE_SOAK_RUNS says; scripts/soak takes 10,000.
+300 runs, or as many as GATEHOUSE_SOAK_RUNS says; `scripts/soak agents` takes 10,000.
 """
 import asyncio
 import os

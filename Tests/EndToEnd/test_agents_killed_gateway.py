@@ -1,6 +1,6 @@
 """kill -9 of the gateway at random moments: no agent is left a second later, and the next start tells and cleans.
 
-5 moments, or as many as GATEHOUSE_SOAK_MOMENTS says; scripts/soak takes 50.
+5 moments, or as many as GATEHOUSE_SOAK_MOMENTS says; `scripts/soak agents` takes 50.
 """
 import asyncio
 import contextlib

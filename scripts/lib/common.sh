@@ -37,14 +37,16 @@ find_swift() {
 # is a fifth of the time spent in user code. Flags of their own need a folder of their own, or each build would undo
 # the other.
 build_release() {
-    local product
     if [ ! -x "$RELEASE/gatehouse" ]; then
         say "Building the release. The first build takes about 10 minutes on 2 cores; later ones take seconds."
     else
         say "Building the release"
     fi
-    for product in gatehouse-supervisor gatehouse; do
-        swift build --package-path "$ROOT" --scratch-path "$ROOT/.build-release" --configuration release \
-            --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$product" >&2 || return
-    done
+    build_product gatehouse-supervisor && build_product gatehouse
+}
+
+# Builds one product as the release is built.
+build_product() {
+    swift build --package-path "$ROOT" --scratch-path "$ROOT/.build-release" --configuration release \
+        --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product "$1" >&2
 }

@@ -135,8 +135,8 @@ struct CallRoute {
         hasWaited = true
         switch enter(index, .fromQueue, now) {
         case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
-        case .full, .noKey: return next(now: now)
-        case .open: break
+        case .full, .noKey(.some): return next(now: now)
+        case .open, .noKey(nil): break
         }
         if case .target(let lease) = next(now: now, except: index) {
             leavePlace(at: index, now)

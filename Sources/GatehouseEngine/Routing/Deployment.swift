@@ -100,7 +100,8 @@ package final class Deployment: Sendable {
 
     enum Way {
         case atOnce
-        /// Its turn has come: it is in already, and out again unless it is `entered`, or `open`.
+        /// Its turn has come: it is in already, and out again unless it is `entered`, or could be as a last resort:
+        /// `open`, or without a key that should be used.
         case fromQueue
         /// The same, and every other target was passed over.
         case fromQueueLastResort
@@ -116,6 +117,7 @@ package final class Deployment: Sendable {
             if way == .fromQueue || way == .fromQueueLastResort {
                 switch admission {
                 case .entered, .open: return admission
+                case .noKey(nil) where way == .fromQueue: return admission
                 case .full, .noKey: break
                 }
                 state.queue.leave(now: now)
