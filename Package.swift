@@ -79,7 +79,8 @@ let package = Package(
         .target(
             name: "GatehouseServer",
             dependencies: [
-                "GatehouseCore", "GatehouseEngine", nioCore, nioPosix, nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
+                "GatehouseCore", "GatehouseEngine", "CShim", nioCore, nioPosix, nioHTTP1, nioSSL, httpTypes, logging,
+                lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),

@@ -48,7 +48,8 @@ struct Composition {
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
         let frontDoor = FrontDoorServices(
             limits: frontDoorLimits(), snapshots: snapshots,
-            observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)), group: group)
+            observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)),
+            watch: memoryWatch(group), group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
@@ -111,6 +112,13 @@ struct Composition {
         let needsSandbox = configuration.agents.contains { $0.sandbox != .off }
         runner.onEvent = AgentEvents.logging(logger, needsSandbox: needsSandbox)
         return runner
+    }
+
+    private func memoryWatch(_ group: any EventLoopGroup) -> MemoryWatch {
+        let watch = MemoryWatch(configured: configuration.server.limits.memory)
+        guard watch.limit != nil else { return watch }
+        group.any().scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(250)) { _ in watch.look() }
+        return watch
     }
 
     private var conversationLimits: ConversationMemory.Limits {

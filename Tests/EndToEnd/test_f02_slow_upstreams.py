@@ -156,3 +156,43 @@ def test_f2_a_caller_who_reads_slowly_is_not_the_upstreams_silence(gateway, faul
 
     assert not asyncio.run(stare())
     assert faultd.wait(user, "closed")
+
+
+# Heartbeats
+
+
+@pytest.fixture(scope="module")
+def warm(module_starter, faultd):
+    """A gateway that tells callers that they are awaited."""
+    long = {"connect": "1s", "firstByte": "6s", "idle": "6s"}
+    return module_starter({"providers": [faultd.provider(timeouts=long)], "server": {"heartbeat": "1s"}})
+
+
+@pytest.mark.parametrize("model", ["fault/words~wait@2600", "fault/words~split@600~drip@2600"], ids=["before", "between"])
+def test_f2_who_waits_is_told_so_and_reads_the_same(warm, model):
+    """For callers of every dialect at once: what they read is what they would have read without."""
+
+    async def all_of_them(model):
+        return await asyncio.gather(*(asking(warm, model, True, caller) for caller in CALLERS))
+
+    told, plain = asyncio.run(all_of_them(model)), asyncio.run(all_of_them("fault/words"))
+    for caller, (response, found, seconds), (_, expected, _) in zip(CALLERS, told, plain):
+        assert response.status == 200 and seconds > 2.4
+        assert found == expected, caller
+        assert found.terminators == 1
+        if caller != "gemini.generateContent":
+            assert b": keep-alive" in response.body, f"{caller} was not told"
+
+
+def test_f2_an_error_behind_a_heartbeat_is_an_event(warm):
+    async def all_of_them():
+        return await asyncio.gather(*(asking(warm, "fault/s500~wait@1800", True, caller) for caller in CALLERS))
+
+    for response, found, _ in asyncio.run(all_of_them()):
+        assert response.status == 200 and response.is_whole
+        assert found.ends_with_error and found.code == "upstream_error" and not found.terminators
+
+
+def test_f2_a_whole_answer_has_no_heartbeat(warm):
+    response, _, _ = ask(warm, "fault/whole~wait@2300", False)
+    assert response.status == 200 and response.body.startswith(b"{")

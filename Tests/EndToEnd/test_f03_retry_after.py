@@ -152,3 +152,34 @@ def test_f3_a_wait_holds_nobody_else_up(gateway, faultd):
         return busy["busy"]
 
     assert asyncio.run(crowd()) == 0
+
+
+def test_f3_only_the_key_that_was_limited_rests(start, faultd):
+    """Another key of the same provider serves at once, and the limited one serves other models meanwhile."""
+    keys = [{"name": name, "value": f"sk-{name}-key-0123456789"} for name in ("first", "second")]
+    gateway = start({"providers": [faultd.provider("one", keys=keys)]})
+    used = []
+    for _ in range(6):
+        user = faultd.user()
+        response = asyncio.run(gateway.chat("one/whole~refuse@first", user=user))
+        assert response.status == 200
+        used.append([entry["key"].split("-")[1] for entry in faultd.entries(user, brief=1)])
+    assert used.count(["first", "second"]) <= 1 and used[-3:] == [["second"]] * 3, used
+    others = []
+    for _ in range(4):
+        user = faultd.user()
+        assert asyncio.run(gateway.chat("one/whole", user=user)).status == 200
+        others += [entry["key"].split("-")[1] for entry in faultd.entries(user, brief=1)]
+    assert sorted(set(others)) == ["first", "second"], "the limit was one of that model"
+
+
+def test_f3_when_all_keys_rest_the_soonest_is_told(start, faultd):
+    keys = [{"name": name, "value": f"sk-{name}-key-0123456789"} for name in ("first", "second")]
+    gateway = start({"providers": [faultd.provider("one", keys=keys)]})
+    faultd.teach({"limited": (LIMITED, "application/json", 429, [("retry-after", "30")])})
+    for _ in range(3):
+        response = asyncio.run(gateway.chat("one/limited"))
+        assert response.status == 429 and 25 <= int(response.headers["retry-after"]) <= 30
+    user = faultd.user()
+    response = asyncio.run(gateway.chat("one/limited", user=user))
+    assert response.status == 429 and faultd.entries(user, brief=1) == [], "nobody is asked before the time"

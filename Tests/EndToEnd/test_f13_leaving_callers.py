@@ -128,3 +128,52 @@ def test_f13_leavers_are_counted(gateway, faultd):
 
     asyncio.run(leave())
     eventually(lambda: count() == before + 1, what="a count of those who left")
+
+
+# Reading on for the bill
+
+
+@pytest.fixture(scope="module")
+def drained(module_starter, faultd):
+    return module_starter({"providers": [faultd.provider(onDisconnect="drain")]})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_f13_a_drained_answer_is_read_to_its_end(drained, faultd, stream):
+    """The upstream may finish, and the record has the tokens that it will charge for."""
+    user = faultd.user()
+
+    async def leave():
+        model = "fault/words~split@200~drip@100" if stream else "fault/whole~wait@700"
+        reader, writer = await call(drained, model, stream, user, [("x-request-id", f"drained-{user}")])
+        await asyncio.to_thread(faultd.wait, user, "received")
+        if stream:
+            await reader.readuntil(b"Four")
+        writer.close()
+
+    asyncio.run(leave())
+    record = drained.access(f"drained-{user}")
+    assert record["outcome"] == "client_gone" and (record["input_tokens"], record["output_tokens"]) == (11, 8)
+    assert faultd.wait(user, "sent")
+    entry = faultd.entry(user)
+    assert entry["closed"] is None or entry["closed"] >= entry["sent"], "it was not cut short"
+
+
+def test_f13_no_more_than_64_are_read_on(drained, faultd):
+    """Those who leave beyond that take their upstream with them."""
+
+    async def leave_all():
+        users = [faultd.user() for _ in range(100)]
+        connections = [await call(drained, "fault/endless", True, user) for user in users]
+        for reader, _ in connections:
+            await reader.readuntil(b"on")
+        for _, writer in connections:
+            writer.close()
+
+    asyncio.run(leave_all())
+    eventually(lambda: faultd.open()["busy"] == 64, what="64 that are read on")
+    text = asyncio.run(drained.call("/metrics", method="GET")).body.decode()
+    assert "gatehouse_drains 64" in text
+    # They would go on for ten minutes: the upstream ends them.
+    faultd.cut()
+    eventually(lambda: faultd.open()["busy"] == 0, what="the end of them")

@@ -2,7 +2,7 @@
 """P17: ten times what the upstream can serve. What is served stays at its peak, the rest is refused at once, and the gateway
 itself stays easy to talk to.
 
-    overload.py [--seconds S] [--slots N] [--service MS] [--times X] [--limit N] [--short]
+    overload.py [--seconds S] [--slots N] [--service MS] [--times X] [--limit N] [--room N] [--short]
 
 The upstream serves N calls at a time in MS milliseconds each and lets others wait, so that its latency grows with load as a
 real one's does. Without `--limit` the gateway has to find out by itself how many that are. Calls come at a fixed rate, whether
@@ -70,6 +70,7 @@ def main(arguments=None):
     parser.add_argument("--service", type=int, default=100, help="milliseconds")
     parser.add_argument("--times", type=float, default=10)
     parser.add_argument("--limit", type=int, help="providers[].limits.concurrency")
+    parser.add_argument("--room", type=int, help="the upstream answers 503 when so many wait there")
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args(arguments)
     capacity = options.slots * 1000 / options.service
@@ -77,7 +78,8 @@ def main(arguments=None):
     verdict = Verdict()
     with Scene() as scene:
         gateway = scene.gateway(configuration(scene.faultd, options.limit))
-        scene.faultd.play(busy=f"whole~slots@{options.slots}~wait@{options.service}")
+        room = f"~room@{options.room}" if options.room is not None else ""
+        scene.faultd.play(busy=f"whole~slots@{options.slots}~wait@{options.service}{room}")
         phases = [(0.8 * capacity, before), (options.times * capacity, during), (0.8 * capacity, behind)]
         load = scene.begin_load(gateway.port, chat("busy"), phases, connections=8000, key=gateway.key)
         probes = [Probe(gateway.port, "/health/live", 0.02), Probe(gateway.port, "/metrics", 0.1, gateway.key)]

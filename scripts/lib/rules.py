@@ -24,7 +24,7 @@ WALLS = {
     ENGINE: {CORE, "NIOCore", "Logging", "Metrics", "CoreMetrics", "Tracing"} | SYSTEM,
     UPSTREAM: {CORE, "CShim", "NIOSSL", "Subprocess", "SystemPackage", "Crypto", "CryptoExtras"} | NIO | SYSTEM,
     STORE: {CORE, "CShim", "GRDB", "CPQ", "NIOSSL", "Crypto"} | NIO | SYSTEM,
-    SERVER: {CORE, ENGINE, "CWebAssets", "CMagic", "NIOSSL", "HTTPTypes", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
+    SERVER: {CORE, ENGINE, "CShim", "CWebAssets", "CMagic", "NIOSSL", "HTTPTypes", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
              "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle"} | NIO | SYSTEM,
     "gatehouse": {CORE, ENGINE, UPSTREAM, STORE, SERVER, "ArgumentParser", "Yams", "ServiceLifecycle", "UnixSignals",
                   "Logging", "Metrics", "NIOSSL"} | NIO | SYSTEM,

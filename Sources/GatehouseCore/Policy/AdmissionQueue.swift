@@ -3,6 +3,10 @@
 /// The keys take turns, each with its oldest call, so that one key's flood waits behind itself. A full queue makes room
 /// for a key with few calls at the expense of the key with the most. Whoever has waited too long is refused, and nobody
 /// is admitted after that. No input is ever answered by more work than the queue is long.
+///
+/// A queue is for bursts. When calls of a key have waited without a break for half of the longest wait, more come than are
+/// served, and waiting changes only how old an answer is: further calls of that key wait a tenth as long at most. And a call
+/// that would have no chance, at the pace of the last calls, is refused at once instead of at the end of its wait.
 package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     /// Chosen by the caller of this queue; not used twice at a time.
     package typealias Call = UInt64
@@ -12,6 +16,11 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         package var longestWait = Interval.seconds(1)
 
         package init() {}
+
+        /// So long may calls of a key wait without a break ...
+        fileprivate var burst: Interval { Interval(nanoseconds: longestWait.nanoseconds / 2) }
+        /// ... before the further ones wait no longer than this.
+        fileprivate var shortWait: Interval { Interval(nanoseconds: longestWait.nanoseconds / 10) }
     }
 
     package enum Entry: Sendable, Equatable {
@@ -25,15 +34,22 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     /// Calls of one key, the oldest first.
     private struct Lane {
         var list = LinkedPlaces.List()
+        /// Since when it has not been empty.
+        var since: Instant
     }
 
     private struct Waiter {
         var call: Call
         var key: Key
         var deadline: Instant
+        /// Which of the lists by age it is in.
+        var age: Age
         /// Whether it can still be admitted.
         var isInLane = true
     }
+
+    /// In each of the two the oldest call is the first whose time is over.
+    private enum Age { case long, short }
 
     package let settings: Settings
     /// Calls at a time. Whoever raises it calls `next` afterwards until it has nothing.
@@ -48,11 +64,13 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     private var turns: [Key] = []
     private var laneLinks = LinkedPlaces()
     private var ageLinks = LinkedPlaces()
-    private var byAge = LinkedPlaces.List()
+    private var longWaits = LinkedPlaces.List()
+    private var shortWaits = LinkedPlaces.List()
     /// Waiters that can still be admitted.
     private var hopeful = 0
-    /// The time between two calls that leave a full bulkhead, on average.
+    /// The time between two calls that leave a full bulkhead, on average of so many.
     private var interval = 0.0
+    private var samples = 0
     private var lastLeft: Instant?
 
     package init(limit: Int, _ settings: Settings = Settings()) {
@@ -61,7 +79,7 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Calls that wait, those too whose time is over but who have not been told.
-    package var queued: Int { byAge.count }
+    package var queued: Int { longWaits.count + shortWaits.count }
 
     // MARK: Inputs
 
@@ -80,14 +98,18 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
             inFlight += 1
             return .admitted
         }
+        let since = lanes[key]?.since ?? now
+        let age = now - since > settings.burst ? Age.short : .long
+        let wait = age == .short ? settings.shortWait : settings.longestWait
+        guard hasChance(key, wait) else { return .refused(retryAfter: patience) }
         var displaced: Call?
         if queued >= max(0, settings.queue) {
             guard let place = displaceable(by: key) else { return .refused(retryAfter: patience) }
             displaced = waiters[place]?.call
             remove(place)
         }
-        let deadline = now + settings.longestWait
-        append(Waiter(call: call, key: key, deadline: deadline))
+        let deadline = now + wait
+        append(Waiter(call: call, key: key, deadline: deadline, age: age), since: since)
         return .queued(deadline: deadline, displaced: displaced)
     }
 
@@ -96,7 +118,9 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         if inFlight >= limit {
             if let lastLeft {
                 let sample = max(0, (now - lastLeft).inSeconds)
-                interval += (sample - interval) / 16
+                // Calls often end in bunches: the average of many.
+                samples = min(64, samples + 1)
+                interval += (sample - interval) / Double(samples)
             }
             lastLeft = now
         } else {
@@ -124,9 +148,12 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
 
     /// A waiting call whose time is over, each once: it is refused.
     package mutating func expired(now: Instant) -> Call? {
-        guard let place = byAge.first, let waiter = waiters[place], waiter.deadline <= now else { return nil }
-        remove(place)
-        return waiter.call
+        for list in [longWaits, shortWaits] {
+            guard let place = list.first, let waiter = waiters[place], waiter.deadline <= now else { continue }
+            remove(place)
+            return waiter.call
+        }
+        return nil
     }
 
     /// The caller of a waiting call has gone. `false`: it does not wait here (any more).
@@ -139,6 +166,18 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     /// Seconds after which a refused caller may have a place.
     package var patience: Int {
         Int(min(30, max(1, (Double(queued) * interval).rounded(.up))))
+    }
+
+    /// Whether its turn could come in time. The pace is an estimate: only twice as long is no chance.
+    private func hasChance(_ key: Key, _ wait: Interval) -> Bool {
+        samples < 16 || Double(ahead(of: key)) * interval <= wait.inSeconds * 2
+    }
+
+    /// How many calls will have had their turn before a further one of this key; at most.
+    private func ahead(of key: Key) -> Int {
+        let own = lanes[key]?.list.count ?? 0
+        let keys = turns.count + (own == 0 ? 1 : 0)
+        return min(hopeful, (own + 1) * keys - 1)
     }
 
     // MARK: Places
@@ -157,28 +196,35 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         return place
     }
 
-    private mutating func append(_ waiter: Waiter) {
+    private mutating func append(_ waiter: Waiter, since: Instant) {
         let place = free.popLast() ?? waiters.count
         if place == waiters.count { waiters.append(waiter) } else { waiters[place] = waiter }
         places[waiter.call] = place
-        ageLinks.append(place, to: &byAge)
+        switch waiter.age {
+        case .long: ageLinks.append(place, to: &longWaits)
+        case .short: ageLinks.append(place, to: &shortWaits)
+        }
         if lanes[waiter.key] == nil { turns.append(waiter.key) }
-        laneLinks.append(place, to: &lanes[waiter.key, default: Lane()].list)
+        laneLinks.append(place, to: &lanes[waiter.key, default: Lane(since: since)].list)
         hopeful += 1
     }
 
     private mutating func remove(_ place: Int) {
         guard let waiter = waiters[place] else { return }
-        if waiter.isInLane { leaveLane(place, waiter.key) }
-        ageLinks.remove(place, from: &byAge)
+        if waiter.isInLane { leaveLane(place, waiter) }
+        switch waiter.age {
+        case .long: ageLinks.remove(place, from: &longWaits)
+        case .short: ageLinks.remove(place, from: &shortWaits)
+        }
         places[waiter.call] = nil
         waiters[place] = nil
         free.append(place)
     }
 
-    private mutating func leaveLane(_ place: Int, _ key: Key) {
+    private mutating func leaveLane(_ place: Int, _ waiter: Waiter) {
         hopeful -= 1
-        laneLinks.remove(place, from: &lanes[key, default: Lane()].list)
+        let key = waiter.key
+        laneLinks.remove(place, from: &lanes[key, default: Lane(since: waiter.deadline)].list)
         guard lanes[key]?.list.first == nil else { return }
         lanes[key] = nil
         if let turn = turns.firstIndex(of: key) { turns.remove(at: turn) }
@@ -186,13 +232,15 @@ package struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
 
     /// Those whose time is over can no longer be admitted, told or not.
     private mutating func retireExpired(_ now: Instant) {
-        var cursor = byAge.first
-        while let place = cursor, let waiter = waiters[place], waiter.deadline <= now {
-            if waiter.isInLane {
-                waiters[place]?.isInLane = false
-                leaveLane(place, waiter.key)
+        for list in [longWaits, shortWaits] {
+            var cursor = list.first
+            while let place = cursor, let waiter = waiters[place], waiter.deadline <= now {
+                if waiter.isInLane {
+                    waiters[place]?.isInLane = false
+                    leaveLane(place, waiter)
+                }
+                cursor = ageLinks.after(place)
             }
-            cursor = ageLinks.after(place)
         }
     }
 }

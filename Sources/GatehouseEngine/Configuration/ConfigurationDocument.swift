@@ -42,6 +42,7 @@ package struct ConfigurationDocument {
                     ("body", .size(server.limits.body)), ("headers", .size(server.limits.headers)),
                     ("headerFields", .number(server.limits.headerFields)), ("uri", .size(server.limits.uri)),
                     ("connections", .number(server.limits.connections)),
+                    ("memory", server.limits.memory.map { .size($0) } ?? .null),
                 ])
             ),
             (

@@ -49,6 +49,7 @@ struct ConfigurationReader {
             limits.read("headerFields", .integer(8...10_000), into: &server.limits.headerFields)
             limits.read("uri", .size(256...(1 << 20)), into: &server.limits.uri)
             limits.read("connections", .integer(1...1_000_000), into: &server.limits.connections)
+            limits.read("memory", .size((64 << 20)...(1 << 50)), into: &server.limits.memory)
         }
         section.section("timeouts") { timeouts in
             timeouts.read("header", .duration(), into: &server.timeouts.header)

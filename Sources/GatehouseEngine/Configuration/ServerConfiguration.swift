@@ -53,6 +53,8 @@ package struct ServerConfiguration: Sendable, Equatable {
         package var uri = 8 << 10
         /// Open connections.
         package var connections = 10_000
+        /// Bytes of memory near which no further calls are taken; `nil` takes the limit of the control group.
+        package var memory: Int?
 
         package init() {}
     }

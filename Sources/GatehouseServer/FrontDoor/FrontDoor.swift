@@ -213,6 +213,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func received(_ bytes: ByteBuffer) {
+        if services.watch.isFull { return reject(Self.outOfMemory) }
         guard let size = arriving?.body.readableBytes, size + bytes.readableBytes <= services.limits.body else {
             return reject(bodyTooLarge())
         }
@@ -259,6 +260,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard head.method == .POST else {
             throw GatehouseError(.methodNotAllowed, "This route takes POST only.")
         }
+        if services.watch.isFull { throw Self.outOfMemory }
         let snapshot = services.snapshots.snapshot
         guard let principal = principal(fields, snapshot) else {
             throw GatehouseError(
@@ -311,6 +313,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let bare = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         return bare == "application/json" || bare == "text/json" || bare.hasSuffix("+json")
     }
+
+    private static let outOfMemory = GatehouseError(
+        .overloaded, "This gateway has no memory to spare. Try again.", retryAfter: 1)
 
     private func bodyTooLarge() -> GatehouseError {
         GatehouseError(.bodyTooLarge, "The body is larger than \(services.limits.body) bytes.")

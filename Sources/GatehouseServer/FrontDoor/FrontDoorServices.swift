@@ -51,17 +51,19 @@ package final class FrontDoorServices: Sendable {
     let loops: LoopContexts
     let control = ControlLane()
     let memory: CallMemory
+    let watch: MemoryWatch
     private let open = Atomic<Int>(0)
     private let leaving = Atomic<Bool>(false)
 
     package init(
         limits: Limits, snapshots: SnapshotHolder, observer: any CallObserver, memory: CallMemory,
-        group: any EventLoopGroup
+        watch: MemoryWatch = MemoryWatch(configured: nil), group: any EventLoopGroup
     ) {
         self.limits = limits
         self.snapshots = snapshots
         self.observer = observer
         self.memory = memory
+        self.watch = watch
         loops = LoopContexts(group)
     }
 

@@ -113,6 +113,10 @@ class Faultd:
         """Closes connections as soon as they rest, so that descriptors can be counted."""
         self.ask("POST", "/__drop")
 
+    def cut(self):
+        """Ends all connections, whatever they are doing."""
+        self.ask("POST", "/__cut")
+
     def stop(self):
         self.process.terminate()
         self.process.wait(10)

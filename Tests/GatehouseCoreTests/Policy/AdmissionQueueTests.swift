@@ -72,6 +72,55 @@ import Testing
         #expect(queue.queued == 0 && queue.inFlight == 1)
     }
 
+    /// Where more comes than is served, what is served is young; and what was only a burst had its time.
+    @Test func aQueueThatStandsIsShort() {
+        var queue = queue(limit: 1, queue: 100)
+        let waits = (0...4).map { number in
+            queue.enter(UInt64(number), key: "a", now: start + .milliseconds(number * 200))
+        }
+        let deadlines = waits.map { if case .queued(let deadline, _) = $0 { deadline - start } else { Interval.zero } }
+        // The first comes in, the second begins the queue; the last comes when it has stood for more than half a second.
+        #expect(deadlines == [.zero, .milliseconds(1200), .milliseconds(1400), .milliseconds(1600), .milliseconds(900)])
+        // Another key has no part in it.
+        let now = start + .milliseconds(900)
+        let other = queue.enter(10, key: "b", now: now)
+        #expect(other == .queued(deadline: now + .seconds(1), displaced: nil))
+        // The last has waited long enough, although older ones have not.
+        let late = [queue.expired(now: now), queue.expired(now: now)]
+        #expect(late == [4, nil])
+        let turns = (0..<4).map { _ in turn(&queue, now) }
+        #expect(turns == [1, 10, 2, 3])
+        // It was empty since: a burst again.
+        let again = queue.enter(20, key: "a", now: now)
+        #expect(again == .queued(deadline: now + .seconds(1), displaced: nil))
+    }
+
+    /// At the pace of the last calls its turn would not come in time: it hears so now, and not after the wait.
+    @Test func whoHasNoChanceDoesNotWait() {
+        var queue = queue(limit: 1, queue: 1000)
+        var now = start
+        var call: UInt64 = 0
+        // One in 50 ms is served, so twenty in the second that they may wait.
+        for _ in 0..<400 {
+            call += 1
+            _ = queue.enter(call, key: "a", now: now)
+            now = now + .milliseconds(50)
+            if queue.queued > 0 { _ = turn(&queue, now) }
+        }
+        _ = turn(&queue, now)
+        var entries: [Queue.Entry] = []
+        for _ in 0..<100 {
+            call += 1
+            entries.append(queue.enter(call, key: "a", now: now))
+        }
+        let waiting = entries.count { if case .queued = $0 { true } else { false } }
+        // And as many again, whose chance is small.
+        #expect((38...46).contains(waiting))
+        if case .refused = entries[99] {} else { Issue.record("it waits for nothing") }
+        // Whoever has no calls yet has its turn soon.
+        if case .queued = queue.enter(1000, key: "b", now: now) {} else { Issue.record("refused for others") }
+    }
+
     @Test func aCallerThatLeavesTheQueueIsForgotten() {
         var queue = queue(limit: 1)
         for call in 0...4 { _ = queue.enter(UInt64(call), key: call == 2 ? "b" : "a", now: start) }
@@ -108,7 +157,7 @@ import Testing
     /// What a caller of the queue knows of it: where each call is.
     private struct Model {
         var running: Set<UInt64> = []
-        var waiting: [UInt64: (key: String, since: Instant)] = [:]
+        var waiting: [UInt64: (key: String, deadline: Instant)] = [:]
         var limit: Int
     }
 
@@ -126,13 +175,13 @@ import Testing
                 step(&queue, &model, call, now, &generator)
                 while let next = queue.next(now: now) {
                     let waiter = model.waiting.removeValue(forKey: next)
-                    #expect(waiter.map { now - $0.since < .seconds(1) } == true, "seed \(seed)")
+                    #expect(waiter.map { now < $0.deadline } == true, "seed \(seed)")
                     model.running.insert(next)
                     #expect(model.running.count <= model.limit, "seed \(seed)")
                 }
                 #expect(queue.inFlight == model.running.count, "seed \(seed)")
                 #expect(queue.queued == model.waiting.count && queue.queued <= bound, "seed \(seed)")
-                let hopeful = model.waiting.values.contains { now - $0.since < .seconds(1) }
+                let hopeful = model.waiting.values.contains { now < $0.deadline }
                 #expect(!hopeful || model.running.count >= model.limit, "seed \(seed)")
             }
             now = now + .seconds(5)
@@ -153,8 +202,8 @@ import Testing
                 #expect(before < model.limit)
                 model.running.insert(call)
             case .queued(let deadline, let displaced):
-                #expect(deadline == now + .seconds(1))
-                model.waiting[call] = (key, now)
+                #expect(deadline == now + .seconds(1) || deadline == now + .milliseconds(100))
+                model.waiting[call] = (key, deadline)
                 guard let displaced else { return }
                 let victim = model.waiting.removeValue(forKey: displaced)
                 #expect(victim != nil && victim?.key != key)
@@ -176,7 +225,7 @@ import Testing
             }
             while let late = queue.expired(now: now) {
                 let waiter = model.waiting.removeValue(forKey: late)
-                #expect(waiter.map { now - $0.since >= .seconds(1) } == true)
+                #expect(waiter.map { now >= $0.deadline } == true)
             }
         }
     }

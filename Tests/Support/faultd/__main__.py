@@ -33,6 +33,7 @@ Operations on the upstream as a whole; each model's name, with its operations, i
 
     odds@P      P of each hundred requests fail, evenly spread       flap@MS   MS milliseconds well, as many failing, by the clock
     down@S      what failing means: status S (500); 0 is RST
+    refuse@K    a request whose key holds K gets status 429, or that of `down`
     slots@N     N are served at a time, in the order in which they came; the others wait
     room@N      with slots: when N wait already, 503
 
@@ -40,8 +41,9 @@ Operations on the upstream as a whole; each model's name, with its operations, i
 
 `POST /__listen` opens a further port, whose connections fail in their own way: see listeners.py. The oracle:
 `GET /__ledger[?user=U][&brief=1]`, `GET /__counts`, `GET /__open`, `GET /__wait?user=U&event=received|sent|closed&timeout=S`
-(answers when it has happened), `POST /__drop` (closes connections as soon as they rest), `DELETE /__ledger`. A request
-is known by its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of a host share.
+(answers when it has happened), `POST /__drop` (closes connections as soon as they rest), `POST /__cut` (ends all of them
+now), `DELETE /__ledger`. A request is known by its `user` field. Times are those of CLOCK_MONOTONIC, which all processes of
+a host share.
 """
 
 import argparse

@@ -18,6 +18,9 @@ class Play:
 
     async def run(self):
         upstream = self.upstream
+        if self.plan.get("refuse", "\0") in self.connection.entry["key"]:
+            self.script, self.plan = failing(int(self.plan.get("down", 429))), {}
+            return await self.serve()
         if upstream.is_plain:
             return await self.serve()
         if upstream.fails():

@@ -10,7 +10,7 @@ import listeners
 from scripts import SCRIPTS, Script
 from weather import Upstream
 
-BRIEF = ("user", "model", "received", "sent", "closed", "ended", "connection")
+BRIEF = ("user", "model", "key", "received", "sent", "closed", "ended", "connection")
 
 
 class Faultd:
@@ -64,6 +64,7 @@ class Faultd:
         user = fields.get("user") if isinstance(fields, dict) else None
         entry = {
             "user": user,
+            "key": next((value for name, value in headers if name.lower() == "authorization"), ""),
             "target": target,
             "headers": [] if self.lean else headers,
             "body": "" if self.lean else body.decode("utf-8", "replace"),
@@ -76,18 +77,18 @@ class Faultd:
             "begun": False,
             "connection": connection.number,
         }
-        self.count(entry, headers)
+        self.count(entry)
         if not self.lean:
             self.ledger.append(entry)
         self.note()
         return entry
 
-    def count(self, entry, headers):
+    def count(self, entry):
         model = self.models[entry["model"]]
         model["received"] += 1
         model["now"] += 1
         model["most"] = max(model["most"], model["now"])
-        self.keys[next((value for name, value in headers if name.lower() == "authorization"), "")] += 1
+        self.keys[entry["key"]] += 1
         if entry["user"] in self.users:
             self.again += 1
             self.behind_begun += self.users[entry["user"]]
@@ -142,6 +143,10 @@ class Faultd:
         if path == "/__drop":
             for connection in data:
                 connection.retire()
+            return {}
+        if path == "/__cut":
+            for connection in data:
+                connection.transport.abort()
             return {}
         if path == "/__script":
             self.learn(json.loads(body))
