@@ -132,6 +132,14 @@ let package = Package(
             name: "GatehouseSimulatorTests", dependencies: ["GatehouseSimulator"], swiftSettings: strict
         ),
         .testTarget(
+            name: "GatehouseServerTests",
+            dependencies: [
+                "GatehouseCore", "GatehouseServer", nioCore, nioHTTP1,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "GatehouseCommandTests",
             dependencies: ["GatehouseCore", "GatehouseEngine", "GatehouseStore", "gatehouse"],
             swiftSettings: strict

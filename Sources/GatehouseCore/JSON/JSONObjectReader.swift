@@ -69,15 +69,17 @@ package struct JSONObjectReader {
     }
 
     /// Whether a key is `name`, escapes resolved.
+    @inline(__always)
     package static func isKey(_ key: JSONStringRange, _ name: StaticString, _ bytes: Span<UInt8>) -> Bool {
-        if key.hasEscapes {
-            return JSONScanner.unescaped(bytes, key.content).elementsEqual(
-                UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-        }
-        guard key.content.count == name.utf8CodeUnitCount else { return false }
-        for offset in 0..<name.utf8CodeUnitCount
-        where bytes[key.content.lowerBound + offset] != name.utf8Start[offset] { return false }
-        return true
+        // Most keys are of another length, which is told without a look at them.
+        guard key.content.count == name.utf8CodeUnitCount || key.hasEscapes else { return false }
+        return isSame(key, name, bytes)
+    }
+
+    private static func isSame(_ key: JSONStringRange, _ name: StaticString, _ bytes: Span<UInt8>) -> Bool {
+        guard key.hasEscapes else { return bytes.has(name, at: key.content.lowerBound) }
+        return JSONScanner.unescaped(bytes, key.content).elementsEqual(
+            UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
 
     /// Refuses anything but white space behind the object.

@@ -9,14 +9,30 @@ package struct JSONStringRange: Sendable, Equatable {
 
 extension JSONScanner {
     /// Steps over a string, checking escapes and control characters. UTF-8 is checked elsewhere, for the whole text.
+    @inline(__always)
     package static func skipString(
+        _ bytes: Span<UInt8>, _ index: inout Int
+    ) throws(JSONSyntaxError) -> JSONStringRange {
+        let start = index
+        if start < bytes.count, bytes[start] == UInt8(ascii: "\"") {
+            // Most strings are nothing but plain bytes.
+            let end = plainEnd(bytes, from: start &+ 1)
+            if end < bytes.count, bytes[end] == UInt8(ascii: "\"") {
+                index = end &+ 1
+                return JSONStringRange(content: Range(uncheckedBounds: (start &+ 1, end)), hasEscapes: false)
+            }
+        }
+        return try skipAnyString(bytes, &index)
+    }
+
+    private static func skipAnyString(
         _ bytes: Span<UInt8>, _ index: inout Int
     ) throws(JSONSyntaxError) -> JSONStringRange {
         try expect(UInt8(ascii: "\""), bytes, &index)
         let start = index
         var hasEscapes = false
         while true {
-            skipPlain(bytes, &index)
+            index = plainEnd(bytes, from: index)
             switch try peek(bytes, index) {
             case UInt8(ascii: "\""):
                 index += 1
@@ -24,32 +40,52 @@ extension JSONScanner {
             case UInt8(ascii: "\\"):
                 hasEscapes = true
                 try skipEscape(bytes, &index)
-            case 0..<0x20:
-                throw JSONSyntaxError(.controlCharacter, at: index)
-            default:
-                index += 1
+            default: throw JSONSyntaxError(.controlCharacter, at: index)
             }
         }
     }
 
-    /// Steps over bytes that need no look, eight at a time: no quote, no backslash, no control character.
+    /// Where the bytes end that need no look, seen sixteen at a time: no quote, no backslash, no control character.
     @inline(__always)
-    private static func skipPlain(_ bytes: Span<UInt8>, _ index: inout Int) {
+    private static func plainEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
         let raw = bytes.bytes
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
-        while index + 8 <= raw.byteCount {
-            let word = UInt64(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let quote = word ^ (ones &* 0x22)
-            let slash = word ^ (ones &* 0x5C)
-            let found =
-                (((word &- (ones &* 0x20)) & ~word) | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)) & highs
-            if found != 0 {
-                index += found.trailingZeroBitCount / 8
-                return
+        var index = start
+        while raw.byteCount &- index >= 16 {
+            let first = special(raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let second = special(raw.unsafeLoadUnaligned(fromByteOffset: index &+ 8, as: UInt64.self))
+            if first | second == 0 {
+                index &+= 16
+                continue
             }
-            index += 8
+            return first != 0
+                ? index &+ first.trailingZeroBitCount / 8 : index &+ 8 &+ second.trailingZeroBitCount / 8
         }
+        return plainEndOfLast(bytes, from: index)
+    }
+
+    /// The same in the last few bytes of a text.
+    @inline(never)
+    private static func plainEndOfLast(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        var index = start
+        while index < bytes.count, bytes[index] >= 0x20, bytes[index] != UInt8(ascii: "\""),
+            bytes[index] != UInt8(ascii: "\\")
+        {
+            index += 1
+        }
+        return index
+    }
+
+    /// The highest bit of each byte that is a quote, a backslash or a control character; of those above the lowest one it
+    /// may be wrong.
+    @inline(__always)
+    private static func special(_ bytes: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let word = UInt64(littleEndian: bytes)
+        // The highest bit of a byte that is neither stays what it is in both differences.
+        let quote = (word ^ (ones &* 0x22)) &- ones
+        let slash = (word ^ (ones &* 0x5C)) &- ones
+        let control = word &- (ones &* 0x20)
+        return (quote | slash | control) & ~word & (ones &* 0x80)
     }
 
     private static func skipEscape(_ bytes: Span<UInt8>, _ index: inout Int) throws(JSONSyntaxError) {
@@ -104,6 +140,18 @@ extension JSONScanner {
         } else {
             try skipDigits(bytes, &index)
         }
+        // Nearly all numbers are whole ones and end here.
+        guard index - start > 300 || index < bytes.count && isFraction(bytes[index]) else { return }
+        try skipFraction(bytes, &index, from: start)
+    }
+
+    private static func isFraction(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e")
+    }
+
+    private static func skipFraction(
+        _ bytes: Span<UInt8>, _ index: inout Int, from start: Int
+    ) throws(JSONSyntaxError) {
         if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
             index += 1
             try skipDigits(bytes, &index)
@@ -124,9 +172,11 @@ extension JSONScanner {
 
     private static func skipDigits(_ bytes: Span<UInt8>, _ index: inout Int) throws(JSONSyntaxError) {
         let start = index
-        while index < bytes.count, case UInt8(ascii: "0")...UInt8(ascii: "9") = bytes[index] { index += 1 }
-        guard index > start else {
-            throw JSONSyntaxError(index < bytes.count ? .invalidNumber : .unexpectedEnd, at: index)
+        var end = start
+        while end < bytes.count, bytes[end] &- UInt8(ascii: "0") < 10 { end += 1 }
+        index = end
+        guard end > start else {
+            throw JSONSyntaxError(end < bytes.count ? .invalidNumber : .unexpectedEnd, at: end)
         }
     }
 
@@ -189,7 +239,22 @@ extension JSONScanner {
 
     /// A number as a whole number, when it is written as one and fits.
     package static func integer(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {
-        guard range.count <= 20 else { return nil }
-        return Int(text(bytes, range))
+        guard range.lowerBound >= 0, range.upperBound <= bytes.count, !range.isEmpty else { return nil }
+        let isNegative = bytes[range.lowerBound] == UInt8(ascii: "-")
+        var value = 0
+        var index = range.lowerBound + (isNegative ? 1 : 0)
+        guard index < range.upperBound else { return nil }
+        while index < range.upperBound {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+            // Counted below zero, as there is one number more there.
+            let (next, further) = tens.subtractingReportingOverflow(Int(digit))
+            guard !overflow, !further else { return nil }
+            value = next
+            index += 1
+        }
+        if isNegative { return value }
+        return value == .min ? nil : -value
     }
 }

@@ -71,11 +71,15 @@ package enum JSONScanner {
     ) throws(JSONSyntaxError) -> JSONKind {
         skipSpace(bytes, &index)
         let kind = try kind(of: peek(bytes, index), at: index)
-        var open = Containers(depth: depth)
-        while true {
-            if try openOrSkip(bytes, &index, &open, &keys) { continue }
-            if try !closeOrAdvance(bytes, &index, &open, &keys) { return kind }
+        guard kind == .object || kind == .array else {
+            try skipScalar(kind, bytes, &index)
+            return kind
         }
+        var open = Containers(depth: depth)
+        repeat {
+            while try openOrSkip(bytes, &index, &open, &keys) {}
+        } while try closeOrAdvance(bytes, &index, &open, &keys)
+        return kind
     }
 
     /// Steps over one value without looking for repeated keys.
@@ -87,6 +91,7 @@ package enum JSONScanner {
         return try skipValue(bytes, &index, depth: depth, keys: &keys)
     }
 
+    @inline(__always)
     private static func kind(of byte: UInt8, at index: Int) throws(JSONSyntaxError) -> JSONKind {
         switch byte {
         case UInt8(ascii: "{"): .object
@@ -96,6 +101,20 @@ package enum JSONScanner {
         case UInt8(ascii: "n"): .null
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): .number
         default: throw JSONSyntaxError(.unexpectedByte, at: index)
+        }
+    }
+
+    /// Steps over a value that has no members, told by its first byte.
+    @inline(__always)
+    private static func skipScalar(
+        _ kind: JSONKind, _ bytes: Span<UInt8>, _ index: inout Int
+    ) throws(JSONSyntaxError) {
+        switch kind {
+        case .string: _ = try skipString(bytes, &index)
+        case .number: try skipNumber(bytes, &index)
+        case .null: try skipLiteral("null", bytes, &index)
+        case .bool: try skipLiteral(bytes[index] == UInt8(ascii: "t") ? "true" : "false", bytes, &index)
+        case .object, .array: throw JSONSyntaxError(.unexpectedByte, at: index)
         }
     }
 
@@ -126,8 +145,9 @@ package enum JSONScanner {
         _ bytes: Span<UInt8>, _ index: inout Int, _ open: inout Containers, _ keys: inout JSONKeyTracker?
     ) throws(JSONSyntaxError) -> Bool {
         skipSpace(bytes, &index)
-        switch try peek(bytes, index) {
-        case UInt8(ascii: "{"):
+        let kind = try kind(of: peek(bytes, index), at: index)
+        switch kind {
+        case .object:
             try open.push(object: true, at: index)
             index += 1
             keys?.enterObject()
@@ -140,7 +160,7 @@ package enum JSONScanner {
             }
             try skipKey(bytes, &index, &keys)
             return true
-        case UInt8(ascii: "["):
+        case .array:
             try open.push(object: false, at: index)
             index += 1
             skipSpace(bytes, &index)
@@ -150,14 +170,10 @@ package enum JSONScanner {
                 return false
             }
             return true
-        case UInt8(ascii: "\""): _ = try skipString(bytes, &index)
-        case UInt8(ascii: "t"): try skipLiteral("true", bytes, &index)
-        case UInt8(ascii: "f"): try skipLiteral("false", bytes, &index)
-        case UInt8(ascii: "n"): try skipLiteral("null", bytes, &index)
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber(bytes, &index)
-        default: throw JSONSyntaxError(.unexpectedByte, at: index)
+        default:
+            try skipScalar(kind, bytes, &index)
+            return false
         }
-        return false
     }
 
     /// Behind a value: closes what ends here; true when another value follows, false when the outermost has ended.

@@ -3,12 +3,32 @@ package import NIOCore
 /// Small pieces of JSON text.
 package enum JSONText {
     /// `text` as a JSON string, quotes included.
-    package static func quoted(_ text: String) -> [UInt8] {
+    package static func quoted(_ text: String) -> [UInt8] { quoted(bytes: text.utf8) }
+
+    static func quoted(bytes: some Collection<UInt8>) -> [UInt8] {
         var out: [UInt8] = [UInt8(ascii: "\"")]
-        out.reserveCapacity(text.utf8.count + 2)
-        for byte in text.utf8 { append(byte, to: &out) }
+        out.reserveCapacity(bytes.count + 16)
+        for byte in bytes { append(byte, to: &out) }
         out.append(UInt8(ascii: "\""))
         return out
+    }
+
+    /// Whether no byte of a string needs an escape. Looks at eight of them at a time.
+    static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = 0
+        while text.count &- index >= 8 {
+            let word = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let quote = (word ^ (ones &* 0x22)) &- ones
+            let slash = (word ^ (ones &* 0x5C)) &- ones
+            let delete = (word ^ (ones &* 0x7F)) &- ones
+            let control = word &- (ones &* 0x20)
+            guard (quote | slash | delete | control) & ~word & (ones &* 0x80) == 0 else { return false }
+            index &+= 8
+        }
+        return text[index...].allSatisfy {
+            $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
+        }
     }
 
     private static func append(_ byte: UInt8, to out: inout [UInt8]) {
@@ -28,20 +48,13 @@ package enum JSONText {
     package static func write(_ text: String, to buffer: inout ByteBuffer) {
         var text = text
         text.withUTF8 { bytes in
-            let plain = bytes.allSatisfy {
-                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
-            }
-            guard !plain else {
-                buffer.writeInteger(UInt8(ascii: "\""))
-                buffer.writeBytes(bytes)
-                buffer.writeInteger(UInt8(ascii: "\""))
+            guard isPlain(UnsafeRawBufferPointer(bytes)) else {
+                buffer.writeBytes(quoted(bytes: bytes))
                 return
             }
-            var out: [UInt8] = [UInt8(ascii: "\"")]
-            out.reserveCapacity(bytes.count + 16)
-            for byte in bytes { append(byte, to: &out) }
-            out.append(UInt8(ascii: "\""))
-            buffer.writeBytes(out)
+            buffer.writeInteger(UInt8(ascii: "\""))
+            buffer.writeBytes(bytes)
+            buffer.writeInteger(UInt8(ascii: "\""))
         }
     }
 

@@ -7,6 +7,7 @@ package final class AccessLog: CallObserver {
     }
 
     package func settled(_ record: CallRecord) {
-        sink.write(AccessRecord.render(record, time: Timestamp.now()))
+        let time = Timestamp()
+        sink.write { AccessRecord.write(record, time, to: &$0) }
     }
 }

@@ -1,121 +1,139 @@
-import GatehouseCore
-package import NIOCore
+package import GatehouseCore
+import NIOCore
 
-/// Renders the access record of a settled call as one line of JSON. Written for every call: it builds no strings.
+/// The access record of a settled call, one line of JSON. Written for every call: it builds no strings.
 package enum AccessRecord {
-    /// - Parameter time: RFC 3339, UTC, as the log writes it.
-    package static func render(_ record: CallRecord, time: String) -> ByteBuffer {
-        var line = ByteBufferAllocator().buffer(capacity: 1024)
-        line.writeStaticString(#"{"time":""#)
-        line.writeString(time)
-        line.writeStaticString(#"","level":"info","label":"access","message":"call","request_id":"#)
-        JSONText.write(record.id, to: &line)
+    package static func write(_ record: CallRecord, _ time: Timestamp, to line: inout TextWriter) {
+        line.literal(#"{"time":""#)
+        time.write(to: &line)
+        line.literal(#"","level":"info","label":"access","message":"call","request_id":"#)
+        line.quoted(record.id)
         if let operation = record.operation {
-            line.writeStaticString(#","method":"POST","path":""#)
-            line.writeStaticString(operation.path)
-            line.writeStaticString(#"","route":""#)
-            line.writeString(operation.rawValue)
-            line.writeStaticString("\"")
+            line.literal(#","method":"POST","path":""#)
+            line.literal(operation.path)
+            line.literal(#"","route":""#)
+            line.text(operation.rawValue)
+            line.literal("\"")
         } else {
-            line.writeStaticString(#","route":"none""#)
+            line.literal(#","route":"none""#)
         }
-        member(#","status":"#, record.status, to: &line)
-        member(#","outcome":"#, record.outcomeLabel, to: &line)
+        line.literal(#","status":"#)
+        count(record.status, to: &line)
+        line.literal(#","outcome":"#)
+        line.quoted(record.outcomeLabel)
         target(record, to: &line)
         usage(record, to: &line)
-        member(#","bytes_in":"#, record.bytesIn, to: &line)
-        member(#","bytes_out":"#, record.bytesOut, to: &line)
-        if let first = record.timeToFirstByte { milliseconds(#","ttfb_ms":"#, first, to: &line) }
-        milliseconds(#","duration_ms":"#, record.duration, to: &line)
-        if !record.dropped.isEmpty {
-            member(#","dropped_params":"#, record.dropped.joined(separator: ","), to: &line)
+        line.literal(#","bytes_in":"#)
+        count(record.bytesIn, to: &line)
+        line.literal(#","bytes_out":"#)
+        count(record.bytesOut, to: &line)
+        if let first = record.timeToFirstByte {
+            line.literal(#","ttfb_ms":"#)
+            milliseconds(first, to: &line)
         }
-        problem(record, to: &line)
-        if let id = record.upstreamRequestID { member(#","upstream_request_id":"#, id, to: &line) }
-        line.writeStaticString("}\n")
-        return line
+        line.literal(#","duration_ms":"#)
+        milliseconds(record.duration, to: &line)
+        rest(record, to: &line)
+        line.literal("}\n")
     }
 
-    private static func target(_ record: CallRecord, to line: inout ByteBuffer) {
-        member(#","key":"#, record.key, to: &line)
-        member(#","model":"#, record.model, to: &line)
-        member(#","provider":"#, record.provider, to: &line)
-        member(#","upstream_model":"#, record.upstreamModel, to: &line)
-        if let key = record.upstreamKey { member(#","upstream_key":"#, key, to: &line) }
-        if let sandbox = record.sandbox { member(#","sandbox":"#, sandbox, to: &line) }
-        member(#","attempts":"#, record.attempts, to: &line)
+    private static func target(_ record: CallRecord, to line: inout TextWriter) {
+        line.literal(#","key":"#)
+        line.quoted(record.key)
+        line.literal(#","model":"#)
+        line.quoted(record.model)
+        line.literal(#","provider":"#)
+        line.quoted(record.provider)
+        line.literal(#","upstream_model":"#)
+        line.quoted(record.upstreamModel)
+        if let key = record.upstreamKey {
+            line.literal(#","upstream_key":"#)
+            line.quoted(key)
+        }
+        if let sandbox = record.sandbox {
+            line.literal(#","sandbox":"#)
+            line.quoted(sandbox)
+        }
+        line.literal(#","attempts":"#)
+        count(record.attempts, to: &line)
         if !record.tries.isEmpty { tries(record.tries, to: &line) }
-        if record.isHedged { line.writeStaticString(#","hedged":true"#) }
-        if record.isDrained { line.writeStaticString(#","drained":true"#) }
-        if let queued = record.queued { milliseconds(#","queued_ms":"#, queued, to: &line) }
-        line.writeStaticString(record.isStream ? #","stream":true"# : #","stream":false"#)
-    }
-
-    private static func tries(_ tries: [CallRecord.Try], to line: inout ByteBuffer) {
-        line.writeStaticString(#","tries":["#)
-        for (index, one) in tries.enumerated() {
-            if index > 0 { line.writeStaticString(",") }
-            member(#"{"provider":"#, one.provider, to: &line)
-            member(#","model":"#, one.model, to: &line)
-            member(#","outcome":"#, one.outcome, to: &line)
-            line.writeStaticString("}")
+        if record.isHedged { line.literal(#","hedged":true"#) }
+        if record.isDrained { line.literal(#","drained":true"#) }
+        if let queued = record.queued {
+            line.literal(#","queued_ms":"#)
+            milliseconds(queued, to: &line)
         }
-        line.writeStaticString("]")
+        line.literal(#","stream":"#)
+        if record.isStream { line.literal("true") } else { line.literal("false") }
     }
 
-    private static func usage(_ record: CallRecord, to line: inout ByteBuffer) {
+    private static func tries(_ tries: [CallRecord.Try], to line: inout TextWriter) {
+        line.literal(#","tries":["#)
+        for (index, one) in tries.enumerated() {
+            if index > 0 { line.literal(",") }
+            line.literal(#"{"provider":"#)
+            line.quoted(one.provider)
+            line.literal(#","model":"#)
+            line.quoted(one.model)
+            line.literal(#","outcome":"#)
+            line.quoted(one.outcome)
+            line.literal("}")
+        }
+        line.literal("]")
+    }
+
+    private static func usage(_ record: CallRecord, to line: inout TextWriter) {
         if let usage = record.usage {
-            member(#","input_tokens":"#, usage.input, to: &line)
-            member(#","output_tokens":"#, usage.output, to: &line)
-            member(#","cached_input_tokens":"#, usage.cachedInput, to: &line)
-            member(#","reasoning_tokens":"#, usage.reasoning, to: &line)
+            line.literal(#","input_tokens":"#)
+            count(usage.input, to: &line)
+            line.literal(#","output_tokens":"#)
+            count(usage.output, to: &line)
+            line.literal(#","cached_input_tokens":"#)
+            count(usage.cachedInput, to: &line)
+            line.literal(#","reasoning_tokens":"#)
+            count(usage.reasoning, to: &line)
         }
         if let cost = record.cost {
-            member(#","cost_unit":"#, cost.unit, to: &line)
-            member(#","cost_amount":"#, cost.amount, to: &line)
+            line.literal(#","cost_unit":"#)
+            line.quoted(cost.unit)
+            line.literal(#","cost_amount":"#)
+            line.quoted(cost.amount)
         }
     }
 
-    private static func problem(_ record: CallRecord, to line: inout ByteBuffer) {
-        if let code = record.errorCode { member(#","error_code":"#, code.rawValue, to: &line) }
-        guard let failure = record.failure else { return }
-        member(#","failure":"#, failure.kind.label, to: &line)
-        if !failure.detail.isEmpty { member(#","failure_detail":"#, String(failure.detail.prefix(500)), to: &line) }
+    /// What few calls have.
+    private static func rest(_ record: CallRecord, to line: inout TextWriter) {
+        if !record.dropped.isEmpty {
+            line.literal(#","dropped_params":"#)
+            line.quoted(record.dropped.joined(separator: ","))
+        }
+        if let code = record.errorCode {
+            line.literal(#","error_code":"#)
+            line.quoted(code.rawValue)
+        }
+        if let failure = record.failure {
+            line.literal(#","failure":"#)
+            line.quoted(failure.kind.label)
+            if !failure.detail.isEmpty {
+                line.literal(#","failure_detail":"#)
+                line.quoted(String(failure.detail.prefix(500)))
+            }
+        }
+        if let id = record.upstreamRequestID {
+            line.literal(#","upstream_request_id":"#)
+            line.quoted(id)
+        }
     }
 
-    /// - Parameter name: With the comma before it, quotes and colon.
-    private static func member(_ name: StaticString, _ value: String, to line: inout ByteBuffer) {
-        line.writeStaticString(name)
-        JSONText.write(value, to: &line)
-    }
-
-    private static func member(_ name: StaticString, _ value: Int, to line: inout ByteBuffer) {
-        line.writeStaticString(name)
-        digits(UInt64(max(0, value)), minimum: 1, to: &line)
+    private static func count(_ number: Int, to line: inout TextWriter) {
+        line.decimal(UInt64(max(0, number)))
     }
 
     /// Milliseconds with three decimals, without floating point.
-    private static func milliseconds(_ name: StaticString, _ amount: TimeAmount, to line: inout ByteBuffer) {
+    private static func milliseconds(_ amount: TimeAmount, to line: inout TextWriter) {
         let micros = UInt64(max(0, amount.nanoseconds / 1000))
-        line.writeStaticString(name)
-        digits(micros / 1000, minimum: 1, to: &line)
-        line.writeInteger(UInt8(ascii: "."))
-        digits(micros % 1000, minimum: 3, to: &line)
-    }
-
-    private static func digits(_ number: UInt64, minimum: Int, to line: inout ByteBuffer) {
-        var place: UInt64 = 1
-        var count = 1
-        while count < minimum || number / place >= 10 {
-            guard count < 20 else { break }
-            place *= 10
-            count += 1
-        }
-        var rest = number
-        while place > 0 {
-            line.writeInteger(UInt8(truncatingIfNeeded: 48 + rest / place))  // One digit.
-            rest %= place
-            place /= 10
-        }
+        line.decimal(micros / 1000)
+        line.byte(UInt8(ascii: "."))
+        line.decimal(micros % 1000, minimum: 3)
     }
 }

@@ -1,3 +1,4 @@
+package import GatehouseCore
 import Glibc
 package import NIOCore
 import Synchronization
@@ -66,6 +67,24 @@ package final class LogSink: Sendable {
     /// - Parameter line: With its newline.
     package func write(_ line: [UInt8]) {
         line.withUnsafeBytes { append($0) }
+    }
+
+    /// Writes the line that `render` writes, with its newline.
+    ///
+    /// - Parameter render: Called again when the line is longer than nearly all are.
+    package func write(_ render: (inout TextWriter) -> Void) {
+        var room = 1024
+        while !fits(room, render) { room &*= 4 }
+    }
+
+    private func fits(_ room: Int, _ render: (inout TextWriter) -> Void) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: room, alignment: 16) { memory in
+            var writer = TextWriter(memory)
+            render(&writer)
+            guard !writer.isFull else { return false }
+            append(UnsafeRawBufferPointer(rebasing: memory[..<writer.count]))
+            return true
+        }
     }
 
     private func append(_ line: UnsafeRawBufferPointer) {

@@ -1,40 +1,55 @@
+package import GatehouseCore
 import Glibc
 
-/// Times as logs write them: RFC 3339, UTC, milliseconds.
-package enum Timestamp {
-    /// Of this moment, by the system's clock.
-    package static func now() -> String {
+/// A time as logs write it: RFC 3339, UTC, milliseconds.
+package struct Timestamp: Sendable {
+    private let seconds: Int
+    private let milliseconds: Int
+
+    /// This moment, by the system's clock.
+    package init() {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return rfc3339(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
+        self.init(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
     }
 
     /// - Parameter seconds: Since 1970; held between the years 0 and 9999.
+    package init(seconds: Int, milliseconds: Int) {
+        self.seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
+        self.milliseconds = min(max(milliseconds, 0), 999)
+    }
+
+    package static func now() -> String { Timestamp().text }
+
     package static func rfc3339(seconds: Int, milliseconds: Int) -> String {
-        let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
+        Timestamp(seconds: seconds, milliseconds: milliseconds).text
+    }
+
+    private var text: String {
+        String(unsafeUninitializedCapacity: 24) { out in
+            var writer = TextWriter(UnsafeMutableRawBufferPointer(out))
+            write(to: &writer)
+            return writer.count
+        }
+    }
+
+    /// Writes its 24 characters.
+    package func write(to writer: inout TextWriter) {
         let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let second = seconds - day * 86_400
-        let (year, month, date) = civil(day)
-        return String(unsafeUninitializedCapacity: 24) { out in
-            var at = 0
-            func put(_ value: Int, _ digits: Int, _ mark: Unicode.Scalar) {
-                var value = value
-                for index in stride(from: at + digits - 1, through: at, by: -1) {
-                    out[index] = UInt8(0x30 + value % 10)
-                    value /= 10
-                }
-                out[at + digits] = UInt8(ascii: mark)
-                at += digits + 1
-            }
-            put(year, 4, "-")
-            put(month, 2, "-")
-            put(date, 2, "T")
-            put(second / 3600, 2, ":")
-            put(second / 60 % 60, 2, ":")
-            put(second % 60, 2, ".")
-            put(min(max(milliseconds, 0), 999), 3, "Z")
-            return at
-        }
+        let (year, month, date) = Self.civil(day)
+        Self.put(year, 4, "-", to: &writer)
+        Self.put(month, 2, "-", to: &writer)
+        Self.put(date, 2, "T", to: &writer)
+        Self.put(second / 3600, 2, ":", to: &writer)
+        Self.put(second / 60 % 60, 2, ":", to: &writer)
+        Self.put(second % 60, 2, ".", to: &writer)
+        Self.put(milliseconds, 3, "Z", to: &writer)
+    }
+
+    private static func put(_ value: Int, _ digits: Int, _ mark: Unicode.Scalar, to writer: inout TextWriter) {
+        writer.decimal(UInt64(max(0, value)), minimum: digits)
+        writer.byte(UInt8(ascii: mark))
     }
 
     /// The date of a day since 1970 in the Gregorian calendar, counted in eras of 400 years that begin in March, so

@@ -12,6 +12,11 @@ struct CallerWishes {
     /// The headers that routes look at.
     var headers: [CallTraits.Header] = []
 
+    /// - Parameter session: One that may be chosen.
+    init(session: String) {
+        self.session = session
+    }
+
     /// - Throws: `invalid_value` that names the header.
     init(_ fields: RequestFields, _ all: HTTPHeaders, watched: Set<String>) throws(GatehouseError) {
         session = try fields.session.map { text throws(GatehouseError) in

@@ -8,37 +8,58 @@ import NIOHTTP1
 extension FrontDoor: CallDownstream {
     /// Pieces from here on are passed on as they are instead of being copied behind each other.
     private static let largePiece = 4096
+    /// Room that heads of responses fit into.
+    private static let usualHead = 512
 
     func respond(_ head: CallResponseHead, body: ByteBuffer) {
-        if body.readableBytes < Self.largePiece { output.reserveCapacity(512 + body.readableBytes) }
-        writeHead(head, type: "application/json")
-        output.writeStaticString("content-length: ")
-        output.writeString(String(body.readableBytes))
-        output.writeStaticString("\r\n\r\n")
-        append(body)
+        leaveIfAsked()
+        let isSmall = body.readableBytes < Self.largePiece
+        output.writeText(room: Self.usualHead + (isSmall ? body.readableBytes : 0)) { writer in
+            writeHead(head, type: "application/json", to: &writer)
+            writer.literal("content-length: ")
+            writer.decimal(UInt64(body.readableBytes))
+            writer.literal("\r\n\r\n")
+            if isSmall { body.withUnsafeReadableBytes { writer.bytes($0) } }
+        }
+        if !isSmall { append(body) }
         endResponse()
     }
 
     func beginStream(_ head: CallResponseHead) {
-        writeHead(head, type: Self.type(ofStream: head))
-        // Proxies in front (nginx) would else hold small events back.
-        output.writeStaticString("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
-        output.writeStaticString(isChunked ? "transfer-encoding: chunked\r\n\r\n" : "\r\n")
+        leaveIfAsked()
+        output.writeText(room: Self.usualHead) { writer in
+            writeHead(head, type: Self.type(ofStream: head), to: &writer)
+            // Proxies in front (nginx) would else hold small events back.
+            writer.literal("cache-control: no-cache\r\nx-accel-buffering: no\r\n")
+            if isChunked { writer.literal("transfer-encoding: chunked\r\n\r\n") } else { writer.literal("\r\n") }
+        }
     }
 
     func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
         guard isChunked else { return append(bytes) }
-        // Room for the piece and its frame at once, instead of growing thrice.
-        if bytes.readableBytes < Self.largePiece {
-            output.reserveCapacity(output.readableBytes + bytes.readableBytes + 24)
+        let isSmall = bytes.readableBytes < Self.largePiece
+        output.writeText(room: isSmall ? bytes.readableBytes + 24 : 24) { writer in
+            writer.hexadecimal(UInt64(bytes.readableBytes))
+            writer.literal("\r\n")
+            guard isSmall else { return }
+            bytes.withUnsafeReadableBytes { writer.bytes($0) }
+            writer.literal("\r\n")
         }
-        writeHexadecimal(bytes.readableBytes)
+        guard !isSmall else { return }
         append(bytes)
         output.writeStaticString("\r\n")
     }
 
     func flush() {
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        loop.flushSoon(self)
+    }
+
+    /// Hands all that was written to the socket.
+    func flushNow() {
+        isFlushDue = false
         guard output.readableBytes > 0 else {
             wire?.flush()
             return
@@ -59,6 +80,12 @@ extension FrontDoor: CallDownstream {
 
     private var isChunked: Bool {
         if case .calling(let call) = state { call.chunked } else { false }
+    }
+
+    /// A gateway that leaves asks its clients to do so, too.
+    private func leaveIfAsked() {
+        guard services.isLeaving, case .calling(let call) = state, call.keepAlive else { return }
+        state = .calling(Calling(keepAlive: false, chunked: call.chunked))
     }
 
     private func endResponse() {
@@ -94,52 +121,65 @@ extension FrontDoor: CallDownstream {
         return head.isArray ? "application/json" : "text/event-stream; charset=utf-8"
     }
 
-    private func writeHead(_ head: CallResponseHead, type: String) {
-        if services.isLeaving, case .calling(let call) = state, call.keepAlive {
-            state = .calling(Calling(keepAlive: false, chunked: call.chunked))
-        }
-        output.reserveCapacity(512)
+    private func writeHead(_ head: CallResponseHead, type: String, to writer: inout TextWriter) {
         if head.status == 200 {
-            output.writeStaticString("HTTP/1.1 200 OK\r\ncontent-type: ")
+            writer.literal("HTTP/1.1 200 OK\r\ncontent-type: ")
         } else {
-            let status = HTTPResponseStatus(statusCode: head.status)
-            output.writeString("HTTP/1.1 \(head.status) \(status.reasonPhrase)\r\ncontent-type: ")
+            writer.text(Self.statusLine(head.status))
+            writer.literal("content-type: ")
         }
-        output.writeString(type)
-        writeField("\r\ndate: ", loop.httpDate())
-        writeField("\r\nx-request-id: ", head.requestID)
-        if let provider = head.provider { writeField("\r\nx-gatehouse-provider: ", provider) }
+        writer.text(type)
+        writer.literal("\r\ndate: ")
+        writer.text(loop.httpDate())
+        writer.literal("\r\nx-request-id: ")
+        writer.text(head.requestID)
+        if let provider = head.provider {
+            writer.literal("\r\nx-gatehouse-provider: ")
+            writer.text(provider)
+        }
         // The model's name comes from the caller: only visible ASCII may go into a header.
-        if let model = head.model, Self.isHeaderValue(model) { writeField("\r\nx-gatehouse-model: ", model) }
-        if head.attempts > 0 { writeField("\r\nx-gatehouse-attempts: ", String(head.attempts)) }
-        if !head.dropped.isEmpty { writeDropped(head.dropped) }
-        if let seconds = head.retryAfter { writeField("\r\nretry-after: ", String(seconds)) }
-        if case .calling(let call) = state, !call.keepAlive {
-            output.writeStaticString("\r\nconnection: close")
+        if let model = head.model, Self.isHeaderValue(model) {
+            writer.literal("\r\nx-gatehouse-model: ")
+            writer.text(model)
         }
-        output.writeStaticString("\r\n")
+        if head.attempts > 0 {
+            writer.literal("\r\nx-gatehouse-attempts: ")
+            writer.decimal(UInt64(head.attempts))
+        }
+        if !head.dropped.isEmpty { writeDropped(head.dropped, to: &writer) }
+        if let seconds = head.retryAfter {
+            writer.literal("\r\nretry-after: ")
+            writer.text(String(seconds))
+        }
+        if case .calling(let call) = state, !call.keepAlive { writer.literal("\r\nconnection: close") }
+        writer.literal("\r\n")
     }
 
     /// The names come from the caller: only visible ASCII goes into a header, and not without end.
-    private func writeDropped(_ names: [String]) {
+    private func writeDropped(_ names: [String], to writer: inout TextWriter) {
         let names = names.lazy.filter { Self.isHeaderValue($0) && $0.utf8.count <= 64 && !$0.contains(",") }.prefix(32)
-        if !names.isEmpty { writeField("\r\nx-gatehouse-dropped-params: ", names.joined(separator: ",")) }
+        guard !names.isEmpty else { return }
+        writer.literal("\r\nx-gatehouse-dropped-params: ")
+        writer.text(names.joined(separator: ","))
     }
 
-    private func writeField(_ name: StaticString, _ value: String) {
-        output.writeStaticString(name)
-        output.writeString(value)
+    private static func statusLine(_ status: Int) -> String {
+        "HTTP/1.1 \(status) \(HTTPResponseStatus(statusCode: status).reasonPhrase)\r\n"
     }
 
-    /// The size of a chunk and its line end.
-    private func writeHexadecimal(_ number: Int) {
-        var started = false
-        for shift in stride(from: 28, through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: number >> shift & 15)  // Four bits fit.
-            started = started || digit > 0
-            if started { output.writeInteger(digit < 10 ? digit + 48 : digit + 87) }
-        }
-        output.writeStaticString("\r\n")
+    /// Sends the response to a request that was refused before it became a call.
+    ///
+    /// - Parameters:
+    ///   - body: `nil` where only its head was asked for.
+    ///   - size: Of the body, sent or not.
+    func refuse(_ error: GatehouseError, id: String, body: ByteBuffer?, size: Int) {
+        var fields = "content-type: application/json\r\ncontent-length: \(size)\r\nx-request-id: \(id)\r\n"
+        fields += "date: \(loop.httpDate())\r\nconnection: close\r\n"
+        if error.code == .methodNotAllowed { fields += "allow: POST\r\n" }
+        if let seconds = error.retryAfter { fields += "retry-after: \(seconds)\r\n" }
+        output.writeString(Self.statusLine(error.code.status) + fields + "\r\n")
+        if let body { output.writeImmutableBuffer(body) }
+        flushNow()
     }
 
     private static func isHeaderValue(_ text: String) -> Bool {

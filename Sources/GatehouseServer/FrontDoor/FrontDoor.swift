@@ -65,7 +65,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     let services: FrontDoorServices
     let loop: LoopContext
     var state = State.idle
-    private var arriving: Arriving?
+    var arriving: Arriving?
+    /// Bytes of the body that are still to come of a call that the parser does not read.
+    var bodyLeft = 0
     var context: ChannelHandlerContext?
     var driver: CallDriver?
     /// Requests whose head was complete.
@@ -74,24 +76,26 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var mustQuiesce = false
     /// The dialect of the route that was asked for last: errors before a call speak it.
-    private var dialect = Dialect.openAIChat
+    var dialect = Dialect.openAIChat
     /// The control plane's part is in the pipeline.
     private var isAdopted = false
     private var hasPassedOn = false
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
-    private var phaseTick = 0
+    var phaseTick = 0
     /// Bytes of a body that came after its request was refused.
     private var discarded = 0
-    private var headHasBegun = false
+    private(set) var headHasBegun = false
     private var unwritableSince: Int?
     /// What was written of responses and not yet handed to the channel.
     var output = ByteBuffer()
+    /// What was written is to be flushed at the end of this turn of the loop.
+    var isFlushDue = false
     /// The guard before the parser; responses of calls go out from there.
     var wire: RawGuard?
     private var isRegistered = false
     /// The last token shown here and whose it was; a connection nearly always shows the same.
-    private var lastToken: (token: Substring, snapshot: RoutingSnapshot, principal: Principal)?
+    private var lastToken: (token: [UInt8], snapshot: RoutingSnapshot, principal: Principal)?
 
     init(services: FrontDoorServices, loop: LoopContext) {
         self.services = services
@@ -138,13 +142,17 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case is ChannelShouldQuiesceEvent:
             // What runs may end; what rests is over, once no request to it can be on its way.
             mustQuiesce = true
-            closeIfOver(context)
+            closeIfOver()
         case let event as ChannelEvent where event == .inputClosed:
             inputClosed = true
             switch state {
             case .passing: context.fireUserInboundEventTriggered(event)
             case .idle where isAdopted: context.fireUserInboundEventTriggered(event)
-            case .idle, .calling, .arriving, .closing: context.close(promise: nil)
+            case .arriving where bodyLeft > 0:
+                // As the parser says it of bodies that it reads.
+                reject(Self.malformed)
+                close()
+            case .idle, .calling, .arriving, .closing: close()
             }
         default: context.fireUserInboundEventTriggered(event)
         }
@@ -152,10 +160,16 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var isIdle: Bool { if case .idle = state { true } else { false } }
 
-    private func closeIfOver(_ context: ChannelHandlerContext) {
+    private func closeIfOver() {
         guard isIdle, !headHasBegun, mustQuiesce else { return }
         let last = services.limits.lastSeconds
-        if last == 0 || loop.tick - phaseTick > last { context.close(promise: nil) }
+        if last == 0 || loop.tick - phaseTick > last { close() }
+    }
+
+    /// Closes the connection behind what was written.
+    func close() {
+        flushNow()
+        context?.close(promise: nil)
     }
 
     // MARK: Requests in
@@ -195,13 +209,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func process(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
-        case (.closing, .body(let bytes)):
-            discarded += bytes.readableBytes
-            if discarded > Self.maximumDiscarded { context.close(promise: nil) }
+        case (.closing, .body(let bytes)): discard(bytes)
         case (.closing, _): break
         case (.idle, .head(let head)): received(head, context)
         case (.arriving, .body(let bytes)): received(bytes)
-        case (.arriving, .end): begin(context)
+        case (.arriving, .end): if let request = arriving.take() { begin(request) }
         case (.passing(var passing), .end):
             passing.requestEnded = true
             state = .passing(passing)
@@ -212,7 +224,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: ByteBuffer) {
         if services.watch.isFull { return reject(Self.outOfMemory) }
         guard let size = arriving?.body.readableBytes, size + bytes.readableBytes <= services.limits.body else {
             return reject(bodyTooLarge())
@@ -246,9 +258,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             do {
                 try services.control.adopt(context.channel)
             } catch {
-                return context.close(promise: nil)
+                return close()
             }
         }
+        // What the other lane writes goes past what was gathered here.
+        flushNow()
         state = .passing(Passing())
         passOn(.head(head), context)
     }
@@ -262,7 +276,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if services.watch.isFull { throw Self.outOfMemory }
         let snapshot = services.snapshots.snapshot
-        guard let principal = principal(fields, snapshot) else {
+        guard let principal = fields.token.flatMap({ principal($0.utf8.span, snapshot) }) else {
             throw GatehouseError(
                 .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
         }
@@ -272,20 +286,18 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let contentType = try contentType(fields, match.operation)
         let wishes = try CallerWishes(fields, head.headers, watched: snapshot.headers)
         let chosenID = fields.requestID.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil }
-        // Callers go on from answers to Responses by their ids: no two may have the same.
-        let answerID = chosenID != nil && match.operation == .responses ? loop.nextRequestID() : nil
+        let answerID = answerID(beside: chosenID, match.operation)
         let chunked = head.version == .http1_1
         state = .arriving
         arriving = Arriving(
             framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
-            betas: fields.betas.flatMap { $0.split(separator: ",").map { $0.filter { $0 != " " } } },
+            betas: fields.betas.flatMap(Self.betas),
             mayRepeat: fields.hasIdempotencyKey,
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
-            wishes: wishes.isEmpty ? nil : wishes, start: .now(),
-            refusal: loop.admitsCall()
-                ? nil : GatehouseError(.overloaded, "This gateway has too much to do. Try again.", retryAfter: 1))
+            wishes: wishes.isEmpty ? nil : wishes, start: .now(), refusal: overload())
         if fields.expect?.lowercased() == "100-continue" {
+            flushNow()
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
         }
@@ -321,17 +333,35 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         GatehouseError(.bodyTooLarge, "The body is larger than \(services.limits.body) bytes.")
     }
 
+    /// Why no call is taken now; `nil` where it is.
+    func overload() -> GatehouseError? {
+        guard !loop.admitsCall() else { return nil }
+        return GatehouseError(.overloaded, "This gateway has too much to do. Try again.", retryAfter: 1)
+    }
+
+    /// The features that a line of `anthropic-beta` names.
+    static func betas(_ line: String) -> [String] {
+        line.split(separator: ",").map { $0.filter { $0 != " " } }
+    }
+
+    /// Callers go on from answers to Responses by their ids: no two may have the same.
+    func answerID(beside chosen: String?, _ operation: GatehouseCore.Operation) -> String? {
+        chosen != nil && operation == .responses ? loop.nextRequestID() : nil
+    }
+
     /// Who shows this token. The last answer is kept: it was found in equal time and is compared with itself only.
-    private func principal(_ fields: RequestFields, _ snapshot: RoutingSnapshot) -> Principal? {
-        guard let token = fields.token else { return nil }
-        if let last = lastToken, last.snapshot === snapshot, last.token == token { return last.principal }
-        guard let principal = snapshot.keys.principal(forToken: token) else { return nil }
-        lastToken = (token, snapshot, principal)
+    func principal(_ token: Span<UInt8>, _ snapshot: RoutingSnapshot) -> Principal? {
+        if let last = lastToken, last.snapshot === snapshot, last.token.span.isSame(as: token) { return last.principal }
+        let bytes = token.withUnsafeBufferPointer { Array($0) }
+        guard let principal = snapshot.keys.principal(forToken: String(decoding: bytes, as: UTF8.self)[...]) else {
+            return nil
+        }
+        lastToken = (bytes, snapshot, principal)
         return principal
     }
 
-    private func begin(_ context: ChannelHandlerContext) {
-        guard let request = arriving.take() else { return }
+    func begin(_ request: Arriving) {
+        guard let context else { return }
         state = .calling(request.framing)
         if let refusal = request.refusal { return refuse(request, refusal) }
         let call = CallRequest(
@@ -414,12 +444,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         driver = nil
         if !keepAlive {
             state = .closing
-            return context.close(promise: nil)
+            return close()
         }
         state = .idle
         phaseTick = loop.tick
         replay(context)
-        closeIfOver(context)
+        closeIfOver()
     }
 
     private func replay(_ context: ChannelHandlerContext) {
@@ -451,10 +481,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         switch error {
         case HTTPParserError.headerOverflow: headTooLarge(isURI: wire?.firstLineIsTooLong ?? false)
         case is HTTPParserError, is NIOHTTPDecoderError:
-            reject(GatehouseError(.badRequestFraming, "The request is not well-formed HTTP/1.1."))
-        default: context.close(promise: nil)
+            reject(Self.malformed)
+        default: close()
         }
     }
+
+    private static let malformed = GatehouseError(.badRequestFraming, "The request is not well-formed HTTP/1.1.")
 
     /// Once a second: has the present phase lasted too long?
     func check(tick: Int) {
@@ -462,7 +494,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let elapsed = tick - phaseTick
         driver?.tick(heartbeat: limits.heartbeatSeconds)
         if let since = unwritableSince, tick - since > limits.stallSeconds {
-            context?.close(promise: nil)
+            close()
             return
         }
         switch state {
@@ -471,11 +503,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case .idle where elapsed > limits.idleSeconds,
             .idle where mustQuiesce && !headHasBegun && elapsed > limits.lastSeconds,
             .closing where elapsed > Self.lingering:
-            context?.close(promise: nil)
+            close()
         case .arriving where elapsed > limits.bodySeconds:
             reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
         case .passing(let passing) where !passing.requestEnded && elapsed > limits.bodySeconds:
-            context?.close(promise: nil)
+            close()
         default: break
         }
     }
@@ -483,7 +515,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers with an error and closes: what follows on the connection cannot be trusted, or will not be read.
     private func reject(_ error: GatehouseError, head: HTTPRequestHead? = nil) {
         guard let context else { return }
-        if driver != nil || isPassing { return context.close(promise: nil) }
+        if driver != nil || isPassing { return close() }
         state = .closing
         arriving = nil
         phaseTick = loop.tick
@@ -495,17 +527,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         record.outcome = .failed(error.code, nil)
         record.bytesOut = body.readableBytes
         services.observer.settled(record)
-        var headers = HTTPHeaders([
-            ("content-type", "application/json"), ("content-length", String(body.readableBytes)),
-            ("x-request-id", id), ("date", loop.httpDate()), ("connection", "close"),
-        ])
-        if error.code == .methodNotAllowed { headers.add(name: "allow", value: "POST") }
-        if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
-        let status = HTTPResponseStatus(statusCode: error.code.status)
-        context.write(
-            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
-        if head?.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        refuse(error, id: id, body: head?.method == .HEAD ? nil : body, size: body.readableBytes)
         linger(context)
     }
 
@@ -514,6 +536,12 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// Ticks that a client that was refused may go on sending, and how many bytes of a body.
     private static let lingering = 2
     private static let maximumDiscarded = 64 << 20
+
+    /// Throws away what comes of a body after its request was refused.
+    func discard(_ bytes: ByteBuffer) {
+        discarded += bytes.readableBytes
+        if discarded > Self.maximumDiscarded { close() }
+    }
 
     /// Closes the output at once, and the rest when the client has ended or `lingering` is over: closing with unread input
     /// would reset the connection, and the client might never see the answer.

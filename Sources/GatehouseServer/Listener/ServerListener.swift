@@ -1,13 +1,12 @@
 import Logging
 import NIOCore
 import NIOExtras
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
 
-/// Listens, and sets up what it accepts: limits on raw bytes, HTTP/1.1 and the front door. Nothing of that leaves the
-/// connection's event loop.
+/// Listens, and sets up what it accepts: limits on raw bytes and the front door. Nothing of that leaves the connection's
+/// event loop.
 struct ServerListener: Service {
     let place: ServerAssembly.Listener
     let services: FrontDoorServices
@@ -63,18 +62,9 @@ struct ServerListener: Service {
         guard let loop = services.loops[channel.eventLoop] else { throw ChannelError.unknownLocalAddress }
         let door = FrontDoor(services: services, loop: loop)
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        let limits = services.limits
-        let wire = RawGuard(
-            maximumHead: limits.headers + limits.uri + 4096, maximumLine: limits.uri + 16, door: door)
+        let wire = RawGuard(limits: services.limits, door: door)
         door.wire = wire
         try pipeline.addHandler(wire)
-        var decoder = NIOHTTPDecoderLimitConfiguration()
-        decoder.maxHeaderFieldSize = limits.headers
-        decoder.maxHeaderListSize = limits.headers
-        decoder.maxHeaderFieldCount = limits.headerFields
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
         try pipeline.addHandler(door)
     }
 }

@@ -15,6 +15,9 @@ final class HTTPLoopPool {
     let eventLoop: any EventLoop
     private let open: (HTTPLoopPool, ConnectionWaiter) -> Void
     private var idle: [HTTPConnection] = []
+    private var unsent: [HTTPAttempt] = []
+    /// So many that the first of them does not wait for long.
+    private static let mostUnsent = 32
     /// What runs, each at its own `place`.
     private var attempts: [HTTPAttempt] = []
     private var isTicking = false
@@ -34,12 +37,24 @@ final class HTTPLoopPool {
 
     var restingChannels: [any Channel] { idle.compactMap(\.channel) }
 
-    /// Finds or makes a connection for `attempt`.
+    /// Finds or makes a connection for `attempt`, when the loop is done with the events of this turn: by then it knows which
+    /// connections have ended, and requests that go out one behind the other wake the provider's host once.
     func start(_ attempt: HTTPAttempt) {
         attempt.place = attempts.count
         attempts.append(attempt)
         startTicking()
-        if let connection = popIdle() { attempt.connected(connection) } else { connect(attempt) }
+        unsent.append(attempt)
+        if unsent.count >= Self.mostUnsent { return sendAll() }
+        guard unsent.count == 1 else { return }
+        eventLoop.assumeIsolated().execute { self.sendAll() }
+    }
+
+    private func sendAll() {
+        let attempts = unsent
+        unsent.removeAll(keepingCapacity: true)
+        for attempt in attempts where !attempt.isOver {
+            if let connection = popIdle() { attempt.connected(connection) } else { connect(attempt) }
+        }
     }
 
     private func popIdle() -> HTTPConnection? {

@@ -1,3 +1,5 @@
+import GatehouseCore
+
 /// The head of a provider's response, reduced to what the gateway reads. Values are as received, without the space
 /// around them; of a field that comes more than once, the last.
 struct HTTPReplyHead: Equatable {
@@ -51,25 +53,6 @@ struct HTTPReplyHead: Equatable {
 }
 
 extension Span<UInt8> {
-    /// Whether the bytes at `range` are `name`, whatever their case.
-    ///
-    /// - Parameter name: In lower case.
-    func hasName(_ name: StaticString, at range: Range<Int>) -> Bool {
-        guard range.count == name.utf8CodeUnitCount else { return false }
-        for offset in 0..<range.count {
-            let byte = self[range.lowerBound + offset]
-            let lower = byte &- 65 < 26 ? byte | 0x20 : byte
-            if lower != name.utf8Start[offset] { return false }
-        }
-        return true
-    }
-
-    /// Whether `text`, all of it, is at `start`; the caller has seen that there is room for it.
-    func has(_ text: StaticString, at start: Int) -> Bool {
-        for offset in 0..<text.utf8CodeUnitCount where self[start + offset] != text.utf8Start[offset] { return false }
-        return true
-    }
-
     /// The text at `range`; what is no UTF-8 becomes U+FFFD.
     fileprivate func text(_ range: Range<Int>) -> String {
         extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }

@@ -1,3 +1,5 @@
+import GatehouseCore
+
 /// What the head of a response says about where its body ends (RFC 9112 §6) and about what comes after it (§9.3).
 struct HTTPResponseFraming {
     private(set) var status = 0

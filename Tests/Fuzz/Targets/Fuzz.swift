@@ -3,7 +3,7 @@ import NIOCore
 
 /// What can be fuzzed. Each takes any bytes, and traps when the code under test breaks a promise.
 enum FuzzTarget: String, CaseIterable {
-    case json, head, sse, stream, lines, response
+    case json, head, sse, stream, lines, response, request
 
     /// The target of this process; there is no use in fuzzing nothing.
     static let current: FuzzTarget = {
@@ -23,6 +23,7 @@ enum FuzzTarget: String, CaseIterable {
         case .stream: StreamFuzz.run(input)
         case .lines: LinesFuzz.run(input)
         case .response: ResponseFuzz.run(input)
+        case .request: RequestFuzz.run(input)
         }
     }
 }

@@ -80,7 +80,8 @@ import Testing
         }
         let deadlines = waits.map { if case .queued(let deadline, _) = $0 { deadline - start } else { Interval.zero } }
         // The first comes in, the second begins the queue; the last comes when it has stood for more than half a second.
-        #expect(deadlines == [.zero, .milliseconds(1200), .milliseconds(1400), .milliseconds(1600), .milliseconds(900)])
+        #expect(
+            deadlines == [.zero, .milliseconds(1200), .milliseconds(1400), .milliseconds(1600), .milliseconds(900)])
         // Another key has no part in it.
         let now = start + .milliseconds(900)
         let other = queue.enter(10, key: "b", now: now)

@@ -164,6 +164,7 @@ import Testing
         let opener = Opener(EmbeddedEventLoop())
         let pool = HTTPLoopPool(eventLoop: opener.loop, open: opener.open)
         _ = start(pool)
+        opener.loop.run()
         try opener.connect(0)
         let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
         try opener.channels[0].writeInbound(ByteBuffer(string: answer))
@@ -181,6 +182,7 @@ import Testing
         let opener = Opener(EmbeddedEventLoop())
         let pool = HTTPLoopPool(eventLoop: opener.loop, open: opener.open)
         let listener = start(pool)
+        opener.loop.run()
         try opener.breaks(0)
         try opener.connect(0)
         #expect(listener.failure?.kind == .unreachable && listener.failure?.isUnsent == true)

@@ -47,12 +47,28 @@ import Testing
             reply: listener)
         listener.attempt = attempt
         pool.start(attempt)
+        channel.embeddedEventLoop.run()
         #expect(try channel.readOutbound(as: IOData.self) != nil)
         try channel.writeInbound(ByteBuffer(string: "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab"))
         #expect(autoRead(channel) == false && !listener.hasEnded)
         try channel.writeInbound(ByteBuffer(string: "cd"))
         #expect(listener.hasEnded && connection.isUsable)
         #expect(autoRead(channel) == true)
+    }
+
+    /// What is started goes out at the end of the loop's turn, unless it is over by then.
+    @Test func whatIsCancelledInItsOwnTurnIsNeverSent() throws {
+        let (channel, pool, connection) = try connected()
+        pool.release(connection)
+        let listener = SlowListener()
+        let attempt = HTTPAttempt(
+            pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),
+            reply: listener)
+        pool.start(attempt)
+        attempt.cancel()
+        channel.embeddedEventLoop.run()
+        #expect(try channel.readOutbound(as: IOData.self) == nil)
+        #expect(connection.isUsable && channel.isActive)
     }
 
     /// A provider that has sent its terminator and does not end the response must not keep the connection for ever.
@@ -64,6 +80,7 @@ import Testing
             pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),
             reply: listener)
         pool.start(attempt)
+        channel.embeddedEventLoop.run()
         try channel.writeInbound(ByteBuffer(string: "HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\nab"))
         attempt.finish()
         #expect(channel.isActive)
@@ -94,6 +111,7 @@ import Testing
             HTTPAttempt(
                 pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),
                 reply: record))
+        (pool.eventLoop as? EmbeddedEventLoop)?.run()
         return record
     }
 
@@ -182,6 +200,7 @@ import Testing
         let attempt = HTTPAttempt(
             pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(), reply: record)
         pool.start(attempt)
+        channel.embeddedEventLoop.run()
         try channel.writeInbound(ByteBuffer(string: Self.head + "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"))
         attempt.finish()
         try channel.writeInbound(ByteBuffer(string: "4\r\nrest\r\n"))

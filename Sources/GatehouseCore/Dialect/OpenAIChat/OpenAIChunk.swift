@@ -27,9 +27,8 @@ package struct OpenAIChunk: Sendable, Equatable {
             {
                 try readChoices(bytes, &object)
             } else if JSONObjectReader.isKey(key, "usage", bytes) {
-                let value = try object.skipValue(bytes)
-                if value.kind == .object { usage = try Usage(openAI: bytes, at: value.range.lowerBound) }
-                usageMember = (previousEnd ?? key.quoted.lowerBound)..<value.range.upperBound
+                try readUsage(bytes, &object)
+                usageMember = (previousEnd ?? key.quoted.lowerBound)..<object.index
                 if previousEnd == nil { openStart = key.quoted.lowerBound }
             } else {
                 let isError = JSONObjectReader.isKey(key, "error", bytes)
@@ -39,6 +38,16 @@ package struct OpenAIChunk: Sendable, Equatable {
             previousEnd = object.index
         }
         try object.expectEnd(bytes)
+    }
+
+    private mutating func readUsage(_ bytes: Span<UInt8>, _ object: inout JSONObjectReader) throws(JSONSyntaxError) {
+        guard try JSONScanner.peek(bytes, object.index) == UInt8(ascii: "{") else {
+            _ = try object.skipValue(bytes)
+            return
+        }
+        var inner = try JSONObjectReader(bytes, at: object.index, depth: 1)
+        usage = try Usage(openAI: bytes, &inner)
+        object.index = inner.index
     }
 
     private mutating func readChoices(
@@ -73,41 +82,53 @@ package struct OpenAIChunk: Sendable, Equatable {
 }
 
 extension Usage {
-    /// Reads a `usage` object of the OpenAI family. Counts that are missing, negative or absurd count as zero.
-    init(openAI bytes: Span<UInt8>, at start: Int) throws(JSONSyntaxError) {
+    /// Reads a `usage` object of the OpenAI family, in one pass. Counts that are missing, negative or absurd count as zero.
+    init(openAI bytes: Span<UInt8>, _ object: inout JSONObjectReader) throws(JSONSyntaxError) {
         self.init(input: 0, output: 0)
-        var object = try JSONObjectReader(bytes, at: start)
         while let key = try object.nextKey(bytes) {
-            let at = object.index
+            if try JSONScanner.peek(bytes, object.index) == UInt8(ascii: "{") {
+                try readDetails(key, bytes, &object)
+                continue
+            }
             let value = try object.skipValue(bytes)
-            func named(_ name: StaticString) -> Bool { JSONObjectReader.isKey(key, name, bytes) }
-            func count() -> Int { max(0, min(JSONScanner.integer(bytes, value.range) ?? 0, 1 << 40)) }
-            if value.kind == .number {
-                if named("prompt_tokens") { input = count() }
-                if named("completion_tokens") { output = count() }
-                if named("prompt_cache_hit_tokens") { cachedInput = count() }
-            } else if value.kind == .object {
-                if named("prompt_tokens_details") {
-                    cachedInput = try Self.member("cached_tokens", bytes, at: at) ?? cachedInput
-                }
-                if named("completion_tokens_details") {
-                    reasoning = try Self.member("reasoning_tokens", bytes, at: at) ?? reasoning
-                }
+            guard value.kind == .number else { continue }
+            if JSONObjectReader.isKey(key, "prompt_tokens", bytes) {
+                input = Self.count(bytes, value.range)
+            } else if JSONObjectReader.isKey(key, "completion_tokens", bytes) {
+                output = Self.count(bytes, value.range)
+            } else if JSONObjectReader.isKey(key, "prompt_cache_hit_tokens", bytes) {
+                cachedInput = Self.count(bytes, value.range)
             }
         }
     }
 
+    private mutating func readDetails(
+        _ key: JSONStringRange, _ bytes: Span<UInt8>, _ object: inout JSONObjectReader
+    ) throws(JSONSyntaxError) {
+        if JSONObjectReader.isKey(key, "prompt_tokens_details", bytes) {
+            cachedInput = try Self.member("cached_tokens", bytes, &object) ?? cachedInput
+        } else if JSONObjectReader.isKey(key, "completion_tokens_details", bytes) {
+            reasoning = try Self.member("reasoning_tokens", bytes, &object) ?? reasoning
+        } else {
+            _ = try object.skipValue(bytes)
+        }
+    }
+
+    /// The count of that name in the object at `outer`, which is stepped over.
     private static func member(
-        _ name: StaticString, _ bytes: Span<UInt8>, at start: Int
+        _ name: StaticString, _ bytes: Span<UInt8>, _ outer: inout JSONObjectReader
     ) throws(JSONSyntaxError) -> Int? {
-        var object = try JSONObjectReader(bytes, at: start)
+        var object = try JSONObjectReader(bytes, at: outer.index, depth: 2)
         var found: Int?
         while let key = try object.nextKey(bytes) {
             let value = try object.skipValue(bytes)
-            if value.kind == .number, JSONObjectReader.isKey(key, name, bytes) {
-                found = JSONScanner.integer(bytes, value.range).map { max(0, min($0, 1 << 40)) }
-            }
+            if value.kind == .number, JSONObjectReader.isKey(key, name, bytes) { found = count(bytes, value.range) }
         }
+        outer.index = object.index
         return found
+    }
+
+    private static func count(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+        max(0, min(JSONScanner.integer(bytes, range) ?? 0, 1 << 40))
     }
 }

@@ -1,0 +1,1 @@
+../../../Sources/GatehouseServer/FrontDoor/PlainHead.swift
