@@ -2,6 +2,8 @@
 
 import asyncio
 
+from harness.gateway import eventually
+
 ANSWER = {
     "id": "1",
     "object": "chat.completion",
@@ -48,7 +50,7 @@ def test_a_refused_key_is_left_out(start, origin):
     assert [answer.status for answer in answers] == [200] * 9
     assert shown(server).count("sk-second") == 1
     assert sorted(answer.headers["x-gatehouse-attempts"] for answer in answers) == ["1"] * 8 + ["2"]
-    log = gateway.log_file.read_text()
+    log = eventually(lambda: gateway.log_file.read_text(), what="a line of the log")
     assert '"second"' in log, "the operator is told which key it is"
     assert not any(key in log for key in KEYS)
 

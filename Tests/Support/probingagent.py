@@ -117,7 +117,7 @@ def main():
     found = {
         "environment": dict(os.environ), "descriptors": [], "uid": os.getuid(), "directory": os.getcwd(),
         "processes": sorted(int(pid) for pid in os.listdir("/proc") if pid.isdigit()),
-        "capabilities": int(status["CapEff"], 16) | int(status["CapPrm"], 16) | int(status["CapBnd"], 16),
+        "capabilities": int(status["CapEff"], 16) | int(status["CapPrm"], 16) | int(status["CapInh"], 16),
         "no_new_privileges": status["NoNewPrivs"], "seccomp": status["Seccomp"], "host": os.uname().nodename,
         "read": {path: read(path) for path in probe.get("read", [])},
         "write": {path: write(path) for path in probe.get("write", [])},
