@@ -49,3 +49,14 @@ extension Span<UInt8> {
         }
     }
 }
+
+extension String {
+    /// Whether all bytes are such.
+    @inlinable
+    package func isOfBytes(_ holds: (UInt8) -> Bool) -> Bool {
+        let bytes = utf8Span.span
+        var index = 0
+        while index < bytes.count, holds(bytes[index]) { index &+= 1 }
+        return index == bytes.count
+    }
+}

@@ -1,21 +1,38 @@
 package import NIOCore
 
-/// Writes text into memory that was lent to it: for what is made of many small pieces, each of which costs more to add to
+/// Writes text piece by piece into plain memory: for what is made of many small pieces, each of which costs more to add to
 /// a `ByteBuffer` than it is long.
 ///
-/// What does not fit is left out, and then `isFull`.
+/// Memory of its own grows. Into memory that was lent what does not fit is left out, and then `isFull`.
 package struct TextWriter: ~Copyable {
-    private let memory: UnsafeMutableRawBufferPointer
+    @usableFromInline private(set) var memory: UnsafeMutableRawBufferPointer
+    private let isOwn: Bool
     /// Bytes written so far.
-    package private(set) var count = 0
+    @usableFromInline package private(set) var count = 0
     package private(set) var isFull = false
 
     /// `memory` must stay valid as long as the writer is used.
     package init(_ memory: UnsafeMutableRawBufferPointer) {
         self.memory = memory
+        isOwn = false
     }
 
-    @inline(__always)
+    /// - Parameter capacity: Bytes to begin with.
+    package init(capacity: Int) {
+        memory = .allocate(byteCount: max(16, capacity), alignment: 16)
+        isOwn = true
+    }
+
+    deinit {
+        if isOwn { memory.deallocate() }
+    }
+
+    /// Looks at what was written.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    }
+
+    @inlinable
     package mutating func literal(_ text: StaticString) {
         bytes(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
@@ -24,19 +41,20 @@ package struct TextWriter: ~Copyable {
         text.utf8Span.span.withUnsafeBytes { bytes($0) }
     }
 
-    @inline(__always)
+    @inlinable
     package mutating func bytes(_ bytes: UnsafeRawBufferPointer) {
         guard let target = room(for: bytes.count), let source = bytes.baseAddress else { return }
         target.copyMemory(from: source, byteCount: bytes.count)
     }
 
-    @inline(__always)
+    @inlinable
     package mutating func byte(_ byte: UInt8) {
         room(for: 1)?.storeBytes(of: byte, as: UInt8.self)
     }
 
     /// A number in decimal digits, with zeros before it where it has fewer than `minimum`.
     package mutating func decimal(_ number: UInt64, minimum: Int = 1) {
+        if number < 10, minimum <= 1 { return byte(UInt8(truncatingIfNeeded: number) | 0x30) }
         var limit: UInt64 = 10
         var digits = 1
         while digits < 20, digits < minimum || number >= limit {
@@ -45,9 +63,12 @@ package struct TextWriter: ~Copyable {
         }
         guard let target = room(for: digits) else { return }
         var rest = number
-        for place in (0..<digits).reversed() {
-            let (tens, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            target.storeBytes(of: UInt8(truncatingIfNeeded: digit) | 0x30, toByteOffset: place, as: UInt8.self)
+        var place = digits
+        while place > 0 {
+            place &-= 1
+            let tens = rest / 10
+            target.storeBytes(
+                of: UInt8(truncatingIfNeeded: rest &- tens &* 10) | 0x30, toByteOffset: place, as: UInt8.self)
             rest = tens
         }
     }
@@ -76,14 +97,24 @@ package struct TextWriter: ~Copyable {
     }
 
     /// Where the next bytes go; `nil` when there is not enough room.
-    @inline(__always)
-    private mutating func room(for length: Int) -> UnsafeMutableRawPointer? {
-        guard let base = memory.baseAddress, memory.count &- count >= length else {
-            isFull = true
-            return nil
-        }
+    @inlinable
+    mutating func room(for length: Int) -> UnsafeMutableRawPointer? {
+        if memory.count &- count < length { grow(by: length) }
+        guard let base = memory.baseAddress, memory.count &- count >= length else { return nil }
         defer { count &+= length }
         return base + count
+    }
+
+    @usableFromInline
+    mutating func grow(by length: Int) {
+        guard isOwn else {
+            isFull = true
+            return
+        }
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: (count &+ length) &* 2, alignment: 16)
+        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<count]))
+        memory.deallocate()
+        memory = larger
     }
 }
 

@@ -86,6 +86,8 @@ package struct CallMachine: Sendable {
     }
 
     package let plan: Plan
+    /// Whether the answer is written here; kept beside the plan, which would be copied to be asked.
+    package let isTranslated: Bool
     package private(set) var outcome: Outcome?
     /// The head of the response went out: no way back.
     package private(set) var isCommitted = false
@@ -94,9 +96,10 @@ package struct CallMachine: Sendable {
     /// What the caller is told the answer is, where it is neither JSON nor a stream of a dialect.
     package private(set) var contentType: String?
 
-    package init(_ plan: Plan) {
-        self.plan = plan
+    package init(_ plan: consuming Plan) {
         lane = AnswerLane(plan)
+        isTranslated = plan.isTranslated
+        self.plan = plan
     }
 
     /// As far as the upstream has told it.

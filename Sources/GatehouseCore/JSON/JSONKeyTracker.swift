@@ -15,8 +15,8 @@ package struct JSONKeyTracker {
     private var starts: [Int] = []
 
     package init() {
-        keys.reserveCapacity(64)
-        starts.reserveCapacity(16)
+        keys.reserveCapacity(16)
+        starts.reserveCapacity(8)
     }
 
     mutating func enterObject() {

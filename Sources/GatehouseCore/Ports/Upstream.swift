@@ -100,13 +100,15 @@ package struct UpstreamHead: Sendable, Equatable {
 
     package init(
         status: Int, contentType: String, retryAfter: String? = nil, retryAfterMilliseconds: String? = nil,
-        requestID: String? = nil
+        requestID: String? = nil, fullType: String? = nil, inputTokens: Int? = nil
     ) {
         self.status = status
         self.contentType = contentType
         self.retryAfter = retryAfter
         self.retryAfterMilliseconds = retryAfterMilliseconds
         self.requestID = requestID
+        self.fullType = fullType
+        self.inputTokens = inputTokens
     }
 }
 

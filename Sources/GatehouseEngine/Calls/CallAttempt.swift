@@ -33,7 +33,7 @@ final class CallAttempt: UpstreamReply {
     // MARK: For the driver
 
     var isCommitted: Bool { machine.isCommitted }
-    var isTranslated: Bool { machine.plan.isTranslated }
+    var isTranslated: Bool { machine.isTranslated }
     var contentType: String? { machine.contentType }
     var identity: AnswerIdentity { machine.plan.identity }
     /// Why it failed, where it was the upstream's failure.

@@ -242,6 +242,9 @@ package final class CallDriver {
         asked = nil
         record.duration = eventLoop.now - request.start
         downstream = nil
-        observer.settled(record)
+        // Handed on, not copied: nobody asks for it any more.
+        var settled = CallRecord(id: "", operation: nil, key: "")
+        swap(&settled, &record)
+        observer.settled(settled)
     }
 }

@@ -145,7 +145,7 @@ struct CallPreparation {
 
     /// The call's id in characters that ids of answers may have. This gateway's own ids are.
     private static func plainID(_ id: String) -> String {
-        if id.utf8.count <= 64, id.utf8.allSatisfy(isPlain) { return id }
+        if id.utf8.count <= 64, id.isOfBytes(isPlain) { return id }
         return String(decoding: id.utf8.prefix(64).map { isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
 

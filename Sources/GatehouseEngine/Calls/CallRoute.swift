@@ -211,8 +211,9 @@ struct CallRoute {
         return nil
     }
 
-    /// The first event of an answer is there: the target serves.
-    func answered(_ lease: inout TargetLease, now: Instant) {
+    /// The first event of an answer is there: the target serves. `mutating`, as `ended`, although nothing changes: what is
+    /// asked in place need not be copied.
+    mutating func answered(_ lease: inout TargetLease, now: Instant) {
         guard lease.hasBegun, !lease.hasAnswered else { return }
         let place = plan.places[lease.index]
         lease.hasAnswered = true
@@ -226,7 +227,7 @@ struct CallRoute {
     /// The attempt is over, and the call with it or without it.
     ///
     /// - Parameter tokens: Of an answer that is whole.
-    func ended(_ lease: TargetLease, isWell: Bool, tokens: Int?, now: Instant) {
+    mutating func ended(_ lease: TargetLease, isWell: Bool, tokens: Int?, now: Instant) {
         leave(lease, isWell ? .served(perToken: lease.perToken(tokens, now: now)) : .unknown, .init(), now)
     }
 

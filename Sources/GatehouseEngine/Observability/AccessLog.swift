@@ -1,3 +1,5 @@
+import GatehouseCore
+
 /// Writes the access record of every settled call.
 package final class AccessLog: CallObserver {
     private let sink: LogSink
@@ -7,7 +9,8 @@ package final class AccessLog: CallObserver {
     }
 
     package func settled(_ record: CallRecord) {
-        let time = Timestamp()
-        sink.write { AccessRecord.write(record, time, to: &$0) }
+        var line = TextWriter(capacity: 1024)
+        AccessRecord.write(record, Timestamp(), to: &line)
+        sink.write(line)
     }
 }

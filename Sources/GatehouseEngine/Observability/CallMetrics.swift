@@ -51,7 +51,8 @@ package final class CallMetrics: CallObserver {
     private struct Known {
         var handles: [Key: Handles] = [:]
         /// Of the call before: the next one is mostly alike, and comparing costs less than hashing.
-        var last: (key: Key, handles: Handles)?
+        var lastKey: Key?
+        var last: Handles?
     }
 
     private let known = Mutex(Known())
@@ -66,10 +67,10 @@ package final class CallMetrics: CallObserver {
             operation: record.operation, isAgent: record.isAgent, provider: record.provider, status: record.status,
             outcome: outcome)
         let handles = known.withLock { known in
-            if let last = known.last, last.key == key { return last.handles }
+            if let last = known.last, known.lastKey == key { return last }
             let found = known.handles[key] ?? make(key)
             known.handles[key] = found
-            known.last = (key, found)
+            (known.lastKey, known.last) = (key, found)
             return found
         }
         let seconds = Double(record.duration.nanoseconds) / 1e9

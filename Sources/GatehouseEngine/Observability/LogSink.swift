@@ -69,22 +69,9 @@ package final class LogSink: Sendable {
         line.withUnsafeBytes { append($0) }
     }
 
-    /// Writes the line that `render` writes, with its newline.
-    ///
-    /// - Parameter render: Called again when the line is longer than nearly all are.
-    package func write(_ render: (inout TextWriter) -> Void) {
-        var room = 1024
-        while !fits(room, render) { room &*= 4 }
-    }
-
-    private func fits(_ room: Int, _ render: (inout TextWriter) -> Void) -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: room, alignment: 16) { memory in
-            var writer = TextWriter(memory)
-            render(&writer)
-            guard !writer.isFull else { return false }
-            append(UnsafeRawBufferPointer(rebasing: memory[..<writer.count]))
-            return true
-        }
+    /// - Parameter line: With its newline.
+    package func write(_ line: borrowing TextWriter) {
+        line.withBytes { append($0) }
     }
 
     private func append(_ line: UnsafeRawBufferPointer) {

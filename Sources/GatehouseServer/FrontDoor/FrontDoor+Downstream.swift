@@ -183,6 +183,6 @@ extension FrontDoor: CallDownstream {
     }
 
     private static func isHeaderValue(_ text: String) -> Bool {
-        text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        text.isOfBytes { $0 > 0x20 && $0 < 0x7F }
     }
 }

@@ -15,6 +15,7 @@ final class LoopContext {
     private var tenths = 0
     private var shedder = LoadShedder()
     private var unflushed: [FrontDoor] = []
+    private var spare: [FrontDoor] = []
     /// So many that the first of them does not wait for long.
     private static let mostUnflushed = 32
     private var ids: RequestIDGenerator
@@ -64,9 +65,13 @@ final class LoopContext {
     }
 
     private func flushAll() {
-        let doors = unflushed
-        unflushed.removeAll(keepingCapacity: true)
-        for door in doors { door.flushNow() }
+        // Both lists keep their memory.
+        var flushing: [FrontDoor] = []
+        swap(&flushing, &spare)
+        swap(&flushing, &unflushed)
+        for door in flushing { door.flushNow() }
+        flushing.removeAll(keepingCapacity: true)
+        swap(&flushing, &spare)
     }
 
     func abortCalls(_ error: GatehouseError) {
@@ -98,25 +103,33 @@ final class LoopContext {
 
 /// Makes ids that no other process makes: a random beginning and a count.
 struct RequestIDGenerator {
-    private let prefix: String
+    private let prefix: [UInt8]
     private var count: UInt64 = 0
 
     init() {
-        let random = UInt64.random(in: 0...UInt64.max)
-        prefix =
-            "req_" + String(repeating: "0", count: 13 - min(13, String(random >> 12, radix: 32).utf8.count))
-            + String(random >> 12, radix: 32)
+        let random = String(UInt64.random(in: 0...UInt64.max) >> 12, radix: 32)
+        prefix = Array(("req_" + String(repeating: "0", count: max(0, 13 - random.utf8.count)) + random).utf8)
     }
 
+    /// The beginning, and the count in digits of five bits.
     mutating func next() -> String {
         count &+= 1
-        return prefix + String(count, radix: 32)
+        let digits = max(1, (64 - count.leadingZeroBitCount + 4) / 5)
+        return String(unsafeUninitializedCapacity: prefix.count + digits) { target in
+            _ = target.initialize(from: prefix)
+            for place in 0..<digits {
+                let digit = UInt8(truncatingIfNeeded: count >> (5 * UInt64(digits - 1 - place)) & 31)
+                let text = digit < 10 ? digit | 0x30 : digit + 87
+                target.initializeElement(at: prefix.count + place, to: text)
+            }
+            return prefix.count + digits
+        }
     }
 
     /// An id that a client may choose: 1 to 128 letters, digits, `.`, `_`, `-`.
     static func accepts(_ id: String) -> Bool {
         !id.isEmpty && id.utf8.count <= 128
-            && id.utf8.allSatisfy { byte in
+            && id.isOfBytes { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                     UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):

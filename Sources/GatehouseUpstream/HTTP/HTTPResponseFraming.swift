@@ -116,6 +116,7 @@ enum HTTPLine {
         var index = start + scanned
         // Not further, so that what is wrong with a line does not depend on how much of it came together.
         let last = start + limit - 2
+        index = plainEnd(bytes, from: index, to: min(bytes.count, last))
         while index < bytes.count {
             let byte = bytes[index]
             if byte >= 0x20 && byte != 0x7F || byte == 0x09 {
@@ -131,6 +132,22 @@ enum HTTPLine {
         }
         scanned = index - start
         return nil
+    }
+
+    /// Steps over bytes that need no look, eight at a time, as long as there are eight of them.
+    private static func plainEnd(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = start
+        while end &- index >= 8 {
+            let word = UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let control = word &- (ones &* 0x20)
+            let delete = (word ^ (ones &* 0x7F)) &- ones
+            // The highest bit of each control byte; of those above the lowest one it may be wrong.
+            let found = (control | delete) & ~word & (ones &* 0x80)
+            if found != 0 { return index &+ found.trailingZeroBitCount / 8 }
+            index &+= 8
+        }
+        return index
     }
 
     /// Splits `name: value` (RFC 9112 §5). Space before the name (a folded line) or the colon is refused.

@@ -58,6 +58,13 @@ struct HTTPResponseReader {
         if case .ended = phase { framing.keepsAlive && buffer.readableBytes == 0 } else { false }
     }
 
+    /// The head, once: it is handed on without being copied.
+    mutating func takeHead() -> HTTPReplyHead {
+        var taken = HTTPReplyHead()
+        swap(&taken, &head)
+        return taken
+    }
+
     mutating func receive(_ bytes: ByteBuffer) {
         guard buffer.readableBytes > 0 else {
             buffer = bytes
