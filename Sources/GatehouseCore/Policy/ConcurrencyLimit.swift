@@ -4,7 +4,8 @@
 /// limit falls in that proportion, from a tenth to a half; when the deployment says that it is overloaded, by a tenth; when
 /// it is not and the limit was used, it rises by a tenth. When it fell and has found its place, what idle means is measured
 /// anew, not too often, with a quarter of the calls for a moment: a model that became slower would else be taken for an
-/// overloaded one. Calls that do not end soon make no room for a measurement, and then there is none. A limit that never
+/// overloaded one. When that is still slow, with a quarter of those, as long as fewer calls are served faster: a quarter of
+/// far too many is too many. Calls that do not end soon make no room for a measurement, and then there is none. A limit that never
 /// has to fall is never disturbed.
 package struct ConcurrencyLimit: Sendable {
     package struct Settings: Sendable, Equatable {
@@ -46,7 +47,11 @@ package struct ConcurrencyLimit: Sendable {
     private var windowsSinceFall = 0
     private var isMeasuring = false
     private var measuringSince = Instant.distantPast
-    /// When the limit last fell, or calls were last too many for a measurement: what began before tells of another time.
+    /// Steps of the measurement; each is a quarter of the one before.
+    private var depth = 1
+    /// What the step before told, where that was not well.
+    private var above: (limit: Int, mean: Double)?
+    /// When the limit last changed, or calls were last too many for a measurement: what began before tells of another time.
     private var changed: Instant
 
     package init(_ settings: Settings = Settings(), now: Instant) {
@@ -61,7 +66,7 @@ package struct ConcurrencyLimit: Sendable {
 
     /// Calls at a time.
     package var limit: Int {
-        isMeasuring ? max(lowest, Int(exact) / 4) : Int(exact)
+        isMeasuring ? max(lowest, Int(exact) >> min(2 * depth, 62)) : Int(exact)
     }
 
     /// A call was served: with a stream, its first token came.
@@ -72,7 +77,10 @@ package struct ConcurrencyLimit: Sendable {
         if isMeasuring, inFlight > limit {
             changed = now
             window = Window(begin: now)
-            if now - measuringSince > settings.patience { giveUpMeasuring() }
+            if now - measuringSince > settings.patience {
+                windows = 0
+                endMeasuring()
+            }
             return
         }
         window.total += latency.inSeconds
@@ -84,17 +92,27 @@ package struct ConcurrencyLimit: Sendable {
         window = Window(begin: now)
     }
 
-    private mutating func giveUpMeasuring() {
-        isMeasuring = false
-        windows = 0
+    private mutating func beginMeasuring(_ now: Instant) {
+        isMeasuring = true
+        measuringSince = now
+        changed = now
     }
+
+    private mutating func endMeasuring() {
+        isMeasuring = false
+        depth = 1
+        above = nil
+    }
+
+    /// What is well when idle means this.
+    private func well(_ idle: Double) -> Double { idle * settings.tolerance + settings.slack.inSeconds }
 
     /// The deployment said that it is overloaded, or did not answer in time.
     ///
     /// - Parameter latency: Since the call began. Calls from before the last change change nothing again.
     package mutating func overloaded(after latency: Interval, now: Instant) {
         guard latency >= .zero, now - changed >= latency else { return }
-        isMeasuring = false
+        endMeasuring()
         fall(to: exact * 0.9, now)
         window = Window(begin: now)
     }
@@ -110,14 +128,7 @@ package struct ConcurrencyLimit: Sendable {
         let mean = window.mean
         windows = min(windows + 1, settings.windows)
         windowsSinceFall = min(windowsSinceFall + 1, settings.calm)
-        guard !isMeasuring else {
-            isMeasuring = false
-            hasFallen = false
-            // Much better than thought: it may be better still, so look again soon.
-            windows = mean < (idle ?? 0) * 0.7 ? settings.windows - settings.windows / 6 : 0
-            idle = mean
-            return
-        }
+        guard !isMeasuring else { return measured(mean, now) }
         guard let known = idle else {
             idle = mean
             return
@@ -128,18 +139,35 @@ package struct ConcurrencyLimit: Sendable {
             return
         }
         if mean < known { idle = known + (mean - known) / 4 }
-        if mean > known * settings.tolerance + settings.slack.inSeconds {
+        if mean > well(known) {
             hasFallen = true
-            let share = (known * settings.tolerance + settings.slack.inSeconds) / mean
-            fall(to: exact * min(0.9, max(0.5, share)), now)
+            fall(to: exact * min(0.9, max(0.5, well(known) / mean)), now)
         } else if window.peak * 5 >= limit * 4 {
             set(max(exact + 1, exact * 1.1))
-        }
-        if hasFallen, windows >= settings.windows, windowsSinceFall >= settings.calm {
-            isMeasuring = true
-            measuringSince = now
+            // How well so many are served is known when they have been.
             changed = now
         }
+        if hasFallen, windows >= settings.windows, windowsSinceFall >= settings.calm { beginMeasuring(now) }
+    }
+
+    /// A step of the measurement is over.
+    private mutating func measured(_ mean: Double, _ now: Instant) {
+        let known = idle ?? mean
+        let isFaster = above.map { mean < $0.mean * 0.7 } ?? true
+        if mean > well(known), limit > lowest, isFaster {
+            // Work that piles up, or a model that became slower: fewer calls tell which.
+            above = (limit, mean)
+            depth += 1
+            return beginMeasuring(now)
+        }
+        // Much better than thought: it may be better still, so look again soon.
+        windows = mean < known * 0.7 ? settings.windows - settings.windows / 6 : 0
+        idle = mean
+        hasFallen = false
+        let piled = above
+        endMeasuring()
+        // So many a second were served at the step before, and so many fit into what is well.
+        if let piled, isFaster { fall(to: min(exact, Double(piled.limit) * well(mean) / piled.mean), now) }
     }
 
     private var lowest: Int { max(1, settings.minimum) }

@@ -77,6 +77,51 @@ import Testing
         }
     }
 
+    /// A deployment that serves some at a time and lets all others wait, without a word; and callers who do not wait for
+    /// each other. Gives the limit and the calls on their way, each on average of the last seconds.
+    private func storm(slots: Int, service: Interval, times: Int) -> (limit: Double, inFlight: Double) {
+        var settings = ConcurrencyLimit.Settings()
+        settings.minimum = 16
+        settings.initial = 1024
+        settings.maximum = 4096
+        var limit = ConcurrencyLimit(settings, now: start)
+        var waiting: [Instant] = []
+        var served: [(begin: Instant, end: Instant)] = []
+        var sum = (limit: 0.0, inFlight: 0.0)
+        // A step is a hundredth of the service; four fifths of what is served come for a while, then many times more.
+        let step = Interval(nanoseconds: service.nanoseconds / 100)
+        var debt = 0
+        for number in 0..<40_000 {
+            let now = start + step * number
+            for call in served where call.end <= now {
+                limit.served(after: now - call.begin, inFlight: served.count + waiting.count, now: now)
+            }
+            served.removeAll { $0.end <= now }
+            debt += number < 8000 ? slots * 8 : slots * 10 * times
+            while debt >= 1000 {
+                debt -= 1000
+                if served.count + waiting.count < limit.limit { waiting.append(now) }
+            }
+            while served.count < slots, !waiting.isEmpty {
+                served.append((waiting.removeFirst(), now + service))
+            }
+            if number >= 30_000 {
+                sum.limit += Double(limit.limit) / 10_000
+                sum.inFlight += Double(served.count + waiting.count) / 10_000
+            }
+        }
+        return sum
+    }
+
+    /// It begins far too high, and what has piled up until that shows must not be taken for what idle means.
+    @Test func anAvalancheIsNotTakenForSlowness() {
+        for (slots, times) in [(20, 10), (20, 3), (40, 10)] {
+            let found = storm(slots: slots, service: .milliseconds(100), times: times)
+            #expect(found.limit < Double(slots) * 5, "\(slots) slots, \(times) times: \(found)")
+            #expect(found.inFlight >= Double(slots) * 0.9, "\(slots) slots, \(times) times: \(found)")
+        }
+    }
+
     @Test func whatIsNotUsedDoesNotGrow() {
         var world = World(capacity: 50, base: 0.2, settings: .init(), start: start, seed: 1)
         world.run(seconds: 300, callers: 5)
