@@ -14,7 +14,11 @@ struct AgentService: Service {
 
     func run() async throws {
         do {
-            try await cancelWhenGracefulShutdown { try await runner.run() }
+            try await withGracefulShutdownHandler {
+                try await runner.run()
+            } onGracefulShutdown: {
+                runner.shutDown()
+            }
         } catch let failure as Failure {
             // Providers can be served without agents; every run will say that it could not be started.
             if hasAgents { logger.error("Agents cannot be run", metadata: ["reason": "\(failure.detail)"]) }

@@ -71,7 +71,6 @@ def test_a_client_that_leaves_takes_the_agent_along(gateway, agents, stream, spe
 FLUSHES = "trap 'echo flushed > {file}; exit 0' TERM; echo words; while :; do sleep 0.02; done"
 
 
-@pytest.mark.xfail(reason="its pipes are closed before its grace, which ends an agent that still prints", strict=False)
 @pytest.mark.parametrize("sandbox", ["off", "readOnly"])
 def test_an_agent_is_asked_to_end_and_has_its_grace(start, tmp_path, sandbox):
     """SIGTERM reaches the agent, not only what holds its sandbox."""

@@ -152,6 +152,24 @@ def mode_hang(arguments):
     hang()
 
 
+def mode_polite(arguments):
+    """polite FILE: when it is told to end, it says so at length, then notes it in FILE."""
+
+    def end(*_):
+        for stream in [sys.stdout, sys.stderr]:
+            stream.write("I was told to end\n" * 10_000)
+            stream.flush()
+        with open(arguments[0], "w") as file:
+            file.write("told to end")
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    # What nobody reads must not end it before.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    say("up")
+    hang()
+
+
 def mode_close_stdin(_):
     """Closes stdin without reading it and answers."""
     os.close(0)

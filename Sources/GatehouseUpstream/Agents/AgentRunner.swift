@@ -64,7 +64,7 @@ package final class AgentRunner: Sendable {
     private struct State {
         var isClosed = false
         var waiting: [String: AgentRun] = [:]
-        var running = 0
+        var running: [String: AgentRun] = [:]
         var host: AgentHost?
     }
 
@@ -78,12 +78,22 @@ package final class AgentRunner: Sendable {
     }
 
     /// Agents whose processes are there now.
-    package var activeRuns: Int { state.withLock { $0.running } }
+    package var activeRuns: Int { state.withLock { $0.running.count } }
 
     /// What this host offers; `nil` until that is known.
     package var host: AgentHost? { state.withLock { $0.host } }
 
-    /// Carries out attempts until the task is cancelled.
+    /// Takes no more runs and ends those there are: their agents are asked to, and have their grace. Then `run()` returns.
+    package func shutDown() {
+        inbox.finish()
+        let runs = state.withLock { state in
+            state.isClosed = true
+            return Array(state.running.values)
+        }
+        for run in runs { run.end() }
+    }
+
+    /// Carries out attempts until `shutDown()`, or until the task is cancelled.
     ///
     /// - Throws: `Failure` `.spawn` when the directory of runs cannot be used or there is no supervisor.
     package func run() async throws(Failure) {
@@ -103,7 +113,7 @@ package final class AgentRunner: Sendable {
             for await run in requests {
                 group.addTask { await self.perform(run, on: host) }
             }
-            group.cancelAll()
+            if Task.isCancelled { group.cancelAll() }
             await refuseWaiting()
         }
         withExtendedLifetime(lock) {}
@@ -161,8 +171,8 @@ package final class AgentRunner: Sendable {
 
     private func perform(_ run: AgentRun, on host: AgentHost) async {
         let isOurs = state.withLock { state in
-            guard state.waiting.removeValue(forKey: run.id) != nil else { return false }
-            state.running += 1
+            guard !state.isClosed, state.waiting.removeValue(forKey: run.id) != nil else { return false }
+            state.running[run.id] = run
             return true
         }
         guard isOurs else { return }
@@ -174,7 +184,7 @@ package final class AgentRunner: Sendable {
         } catch {
             await run.fail(error)
         }
-        state.withLock { $0.running -= 1 }
+        state.withLock { _ = $0.running.removeValue(forKey: run.id) }
         run.release()
     }
 
@@ -218,6 +228,8 @@ package final class AgentRunner: Sendable {
         case ended(AgentProcess.Result)
         case cancelled
         case expired(AgentTimers.Expiry?)
+        /// The supervisor has not ended when it had to.
+        case overdue
     }
 
     /// Runs the process beside its timers and the listener's wish to stop; what comes first ends the others.
@@ -230,20 +242,29 @@ package final class AgentRunner: Sendable {
             }
             group.addTask { .expired(await run.timers.expiry()) }
             guard let first = await group.next() else { return }
-            group.cancelAll()
-            switch first {
-            case .ended(let result): await run.finish(Self.ending(result))
-            case .cancelled, .expired(nil): await run.fail(Failure(.cancelled))
-            case .expired(.timeout(let phase)): await run.fail(Failure(.timeout(phase)))
-            case .expired(.lingering):
-                for await case .ended(var result) in group {
-                    // It had told its end; that its process had to be ended changes nothing.
-                    result.status = .success(.exited(0))
-                    await run.finish(Self.ending(result))
-                }
+            if case .ended(let result) = first {
+                group.cancelAll()
+                return await run.finish(Self.ending(result))
             }
-            await group.waitForAll()
+            run.stop()
+            group.addTask {
+                try? await Task.sleep(for: launch.grace + AgentProcess.supervisorMargin)
+                return .overdue
+            }
+            if case .expired(.lingering) = first {} else { await run.fail(Self.failure(first)) }
+            while let next = await group.next() {
+                if case .overdue = next { group.cancelAll() }
+                guard case .ended(var result) = next else { continue }
+                group.cancelAll()
+                // It had told its end; that its process had to be ended changes nothing.
+                result.status = .success(.exited(0))
+                if case .expired(.lingering) = first { await run.finish(Self.ending(result)) }
+            }
         }
+    }
+
+    private static func failure(_ step: Step) -> Failure {
+        if case .expired(.timeout(let phase)) = step { Failure(.timeout(phase)) } else { Failure(.cancelled) }
     }
 
     private static func ending(_ result: AgentProcess.Result) -> AgentEnding {

@@ -79,6 +79,22 @@ struct SurvivorTests {
         expectGone(try await witness.family(), sandbox)
     }
 
+    /// The agent hears of it, may say something, and has its grace.
+    @Test(arguments: AgentBench.sandboxes)
+    func afterAShutdown(sandbox: AgentSandbox) async throws {
+        let told = try await AgentBench.with { bench async throws in
+            let file = bench.directory + "/told"
+            let call = try await Call(bench.agent(["polite", file]) { $0.sandbox = sandbox })
+            for await item in call.items where item == .event(.textDelta("up")) { break }
+            bench.runner.shutDown()
+            #expect(try await call.reading().failure == Failure(.cancelled))
+            #expect(try await Call(bench.agent(["echo"])).reading().failure?.kind == .busy)
+            while bench.runner.activeRuns > 0 { await Task.yield() }
+            return contents(of: file)
+        }
+        #expect(told == "told to end")
+    }
+
     /// An agent that has told its end and does not go.
     @Test func afterLingering() async throws {
         let family = try await AgentBench.with { bench async throws in

@@ -7,7 +7,7 @@ import SystemPackage
 /// Runs the process of one run to its end, and gives on what it prints.
 struct AgentProcess {
     /// How long the supervisor may need beyond the grace: for processes that hang in the kernel.
-    private static let supervisorMargin = Duration.seconds(12)
+    static let supervisorMargin = Duration.seconds(12)
     private static let stderrLimit = 64 << 10
 
     /// What is known when nothing of the process is left.
@@ -27,7 +27,8 @@ struct AgentProcess {
         self.run = run
     }
 
-    /// Returns when the supervisor has ended, and with it the whole tree. Cancelling the task ends the tree.
+    /// Returns when the supervisor has ended, and with it the whole tree. `AgentRun.stop()` ends the tree, and so does
+    /// cancelling the task, which closes the agent's pipes at once.
     func execute() async -> Result {
         var output = run.settings.cli.makeOutput()
         let status: Swift.Result<AgentExit.Status, Failure>
@@ -62,27 +63,36 @@ struct AgentProcess {
             output: .sequence,
             error: .sequence
         ) { execution in
+            let errors = execution.standardError
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let writer = execution.standardInputWriter
-                let input = launch.input
-                group.addTask {
-                    // An agent that does not read its prompt to the end is nothing special.
-                    if !input.isEmpty { _ = try? await writer.write(Array(input.utf8)) }
-                    try? await writer.finish()
+                group.addTask { [run] in
+                    await run.stopping.wait()
+                    if run.stopping.isReleased { try? execution.send(signal: .terminate) }
                 }
-                let errors = execution.standardError
-                group.addTask { [stderr, launch] in
-                    var quota = OutputQuota(launch.outputLimit)
-                    for try await bytes in errors {
-                        bytes.withUnsafeBytes { stderr.append($0) }
-                        try quota.take(bytes.count)
-                    }
+                try await withThrowingTaskGroup(of: Void.self) { pipes in
+                    pipes.addTask { [launch] in await Self.write(launch.input, to: execution.standardInputWriter) }
+                    pipes.addTask { [self] in try await read(errors) }
+                    try await read(execution.standardOutput, into: &output)
+                    try await pipes.waitForAll()
                 }
-                try await read(execution.standardOutput, into: &output)
-                try await group.waitForAll()
+                group.cancelAll()
             }
         }
         return AgentExit.Status(result.terminationStatus)
+    }
+
+    private static func write(_ input: String, to writer: StandardInputWriter) async {
+        // An agent that does not read its prompt to the end is nothing special.
+        if !input.isEmpty { _ = try? await writer.write(Array(input.utf8)) }
+        try? await writer.finish()
+    }
+
+    private func read(_ errors: SubprocessOutputSequence) async throws {
+        var quota = OutputQuota(launch.outputLimit)
+        for try await bytes in errors {
+            bytes.withUnsafeBytes { stderr.append($0) }
+            if !run.stopping.isReleased { try quota.take(bytes.count) }
+        }
     }
 
     /// One piece at a time: the next is read when the listener has taken what came of the last one, and reads.
@@ -92,6 +102,7 @@ struct AgentProcess {
         while true {
             await run.gate.wait()
             guard let bytes = try await iterator.next() else { return }
+            if run.stopping.isReleased { continue }
             run.timers.noteOutput()
             let buffer = bytes.withUnsafeBytes { ByteBuffer(bytes: $0) }
             try quota.take(buffer.readableBytes)

@@ -12,6 +12,8 @@ final class AgentRun: UpstreamAttempt, Sendable {
     let prompt: String
     let timers: AgentTimers
     let gate = ReadingGate()
+    /// Opened when the process is to end.
+    let stopping = ReadingGate(isOpen: false)
     private let eventLoop: any EventLoop
     private let listener: NIOLoopBoundBox<(any UpstreamReply)?>
     private let (cancellation, cancelled) = AsyncStream<Never>.makeStream()
@@ -53,7 +55,19 @@ final class AgentRun: UpstreamAttempt, Sendable {
 
     // MARK: The runner's side
 
-    /// Returns when `cancel()` was called, or the task was cancelled.
+    /// Ends the run as if its listener had cancelled it, who is told.
+    func end() {
+        cancelled.finish()
+    }
+
+    /// The process is to end: it is asked to, and what it still says is read, so that it does not fail at saying it, and
+    /// dropped.
+    func stop() {
+        stopping.release()
+        gate.release()
+    }
+
+    /// Returns when `cancel()` or `end()` was called, or the task was cancelled.
     func waitForCancellation() async {
         for await _ in cancellation {}
     }
