@@ -18,6 +18,8 @@ struct ClientPlan {
     var mayRepeat = false
     /// It speaks Anthropic's dialect.
     var isForeign = false
+    /// It asks for sound.
+    var isSound = false
     /// It asks for several answers, which not every target gives.
     var wantsSeveral = false
     var leaving = Leaving.never
@@ -30,9 +32,13 @@ struct ClientPlan {
     /// It asked after the storm, to see whether all is well.
     var isExam = false
 
-    var operation: GatehouseCore.Operation { isForeign ? .messages : .chatCompletions }
+    var operation: GatehouseCore.Operation {
+        if isSound { return .speech }
+        return isForeign ? .messages : .chatCompletions
+    }
 
     func body(model name: String) -> ByteBuffer {
+        guard !isSound else { return ByteBuffer(string: #"{"model":"\#(name)","input":"hi","voice":"low"}"#) }
         var text = #"{"model":"\#(name)","messages":[{"role":"user","content":"hi"}]"#
         if isForeign { text += #","max_tokens":64"# }
         if stream { text += #","stream":true"# }
@@ -49,6 +55,7 @@ struct ClientTemper {
     var repeating = 0.3
     var foreign = 0.0
     var several = 0.0
+    var sound = 0.0
     var leaving = 0.1
     var slow = 0.1
     var hurried = 0.0
@@ -60,6 +67,7 @@ struct ClientTemper {
         repeating = dice.pick([0, 0, 0.3, 1])
         foreign = dice.pick([0, 0, 0, 0.2, 0.5])
         several = dice.pick([0, 0, 0, 0.3])
+        sound = dice.pick([0, 0, 0, 0, 0.2])
         leaving = dice.pick([0, 0, 0.1, 0.3, 0.7])
         slow = dice.pick([0, 0, 0.1, 0.5])
         hurried = dice.pick([0, 0, 0, 0.3, 1])
@@ -82,6 +90,7 @@ struct ClientTemper {
             plan.window = dice.number(50...800)
             plan.slowness = dice.interval(0.001, 20)
         }
+        if dice.chance(sound) { (plan.isSound, plan.stream, plan.isForeign) = (true, false, false) }
         if dice.chance(hurried) { plan.patience = dice.interval(0.005, 60) }
         if dice.chance(0.5) { plan.session = dice.number(0...3) }
         return plan

@@ -10,7 +10,8 @@ struct NoMadeUpEnding: Invariant {
         guard event.kind == .settled else { return nil }
         let call = facts.calls[event.call]
         guard call.ended != nil, call.status == 200 else { return nil }
-        if call.isStreaming, call.saysError { return broken(call, facts) }
+        if call.plan.isSound, call.isSevered { return severed(call, facts) }
+        if call.isStreaming, !call.plan.isSound, call.saysError { return broken(call, facts) }
         guard let source = source(call, facts) else { return "the answer is of no attempt's, or not whole" }
         let name = facts.plan.upstreams[source.upstream].name
         if facts.record?.provider != name { return "the record does not name \(name)" }
@@ -25,6 +26,16 @@ struct NoMadeUpEnding: Invariant {
         call.attempts.reversed().lazy.map { facts.attempts[$0] }.first { attempt in
             attempt.isWhole && call.holds("a\(attempt.number)_")
         }
+    }
+
+    /// Sound that broke off: what came before is what was sent.
+    private func severed(_ call: CallFacts, _ facts: Facts) -> String? {
+        let isSent = call.attempts.contains { number in
+            let attempt = facts.attempts[number]
+            return attempt.bytes >= call.received.readableBytes
+                && attempt.answer.visible.begins(with: call.received, call.received.readableBytes)
+        }
+        return isSent ? nil : "what came before the cut is not what the upstream sent"
     }
 
     /// A stream that tells of an error: what came before is what was sent, and no end was made up.

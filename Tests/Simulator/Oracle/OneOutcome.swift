@@ -5,6 +5,8 @@ import GatehouseEngine
 /// that left gets nothing more.
 struct OneOutcome: Invariant {
     static let name = "one-outcome"
+    /// Attempts that the records tell of.
+    private var recorded = 0
 
     mutating func see(_ event: Event, _ facts: Facts) -> String? {
         switch event.kind {
@@ -35,7 +37,8 @@ struct OneOutcome: Invariant {
         }
     }
 
-    private func settled(_ event: Event, _ facts: Facts) -> String? {
+    private mutating func settled(_ event: Event, _ facts: Facts) -> String? {
+        recorded += event.value
         let call = facts.calls[event.call]
         guard call.settled == nil else { return "a second record" }
         guard !call.isLost, let record = facts.record else { return "a record of a process that is gone" }
@@ -54,7 +57,10 @@ struct OneOutcome: Invariant {
         case .clientGone: return "the record says that the client left"
         case .completed: return call.status == 200 && !call.isSevered ? nil : "a failure is told as completed"
         case .failed(let code, _):
-            if call.isStreaming { return call.isSevered || call.saysError ? nil : "the stream tells of no error" }
+            if call.isStreaming {
+                let tells = call.plan.isSound ? call.isSevered : call.saysError && !call.isSevered
+                return tells ? nil : "the stream tells of no error"
+            }
             return call.status == code.status ? nil : "status \(call.status) for \(code.rawValue)"
         }
     }
@@ -74,6 +80,11 @@ struct OneOutcome: Invariant {
         for (number, call) in facts.calls.enumerated() where !call.isLost {
             if call.settled == nil { return "call \(number) never ended" }
             if call.left == nil, call.ended == nil { return "call \(number) was left without an answer" }
+        }
+        // What upstreams were asked is what the records tell, and what was on its way when a process was lost.
+        let lost = facts.calls.lazy.filter(\.isLost).reduce(0) { $0 + $1.attempts.count }
+        guard recorded + lost == facts.attempts.count else {
+            return "\(facts.attempts.count) attempts, of which \(recorded) are in records and \(lost) were lost"
         }
         return nil
     }

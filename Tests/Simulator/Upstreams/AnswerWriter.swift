@@ -7,6 +7,7 @@ struct AnswerWriter {
     struct Question {
         var attempt: Int
         var stream: Bool
+        var isSound: Bool
         /// Whether the caller gets the bytes as they are, and sees the event for the usage.
         var wantsUsage: Bool
         /// The stream is whole without `[DONE]`.
@@ -105,13 +106,18 @@ struct AnswerWriter {
     // MARK: Whole answers
 
     private mutating func document(_ fate: Fate) -> Answer {
-        let text = WireText.document(question.attempt, tokens: dice.number(1...40))
-        add(pause(), .head(UpstreamHead(status: 200, contentType: "application/json")))
-        let half = text.sent.readableBytes / 2
+        let tokens = dice.number(1...40)
+        let text =
+            question.isSound
+            ? WireText.sound(question.attempt, length: tokens) : WireText.document(question.attempt, tokens: tokens)
+        let type = question.isSound ? "audio/mpeg" : "application/json"
+        add(pause(), .head(UpstreamHead(status: 200, contentType: type)))
+        let half = fate == .cutBefore ? 0 : text.sent.readableBytes / 2
         switch fate {
         case .cutBefore, .cutBehind, .unfinished:
             send(text.sent, to: half)
-            add(.milliseconds(1), .end)
+            // Of sound only the transport can tell that it is not whole.
+            add(.milliseconds(1), question.isSound ? .fail(Failure(.truncated)) : .end)
         case .resetBehind, .errorBehind:
             send(text.sent, to: half)
             add(.milliseconds(1), .fail(Failure(.truncated)))

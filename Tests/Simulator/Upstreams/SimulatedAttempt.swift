@@ -12,6 +12,9 @@ final class SimulatedAttempt: UpstreamAttempt {
     private let left: () -> Void
     private var position = 0
     private var appointment: Appointment?
+    /// When it takes too long on the whole, read or not.
+    private var end: Appointment?
+    private static let longest = Interval.seconds(1800)
     private var isReading = true
     /// A step is due and waits for somebody to read.
     private var isHeld = false
@@ -36,19 +39,20 @@ final class SimulatedAttempt: UpstreamAttempt {
     func cancel() {
         guard !isOver else { return }
         note(.cancelled)
-        end()
+        finishUp()
     }
 
     func finish() {
         guard !isOver else { return }
         note(.finished)
-        end()
+        finishUp()
     }
 
     func setReading(_ reading: Bool) {
         guard !isOver, reading != isReading else { return }
         isReading = reading
         note(reading ? .resumed : .paused)
+        if !reading, end == nil { planEnd() }
         guard reading, isHeld else { return }
         isHeld = false
         plan(atOnce: !answer.steps[position].isTimer)
@@ -57,13 +61,14 @@ final class SimulatedAttempt: UpstreamAttempt {
     /// The gateway's process is lost, and its connections with it.
     func lose() {
         guard !isOver else { return }
-        end()
+        finishUp()
     }
 
-    private func end() {
+    private func finishUp() {
         isOver = true
         appointment?.cancel()
         appointment = nil
+        end?.cancel()
         reply = nil
         left()
     }
@@ -72,6 +77,13 @@ final class SimulatedAttempt: UpstreamAttempt {
         guard position < answer.steps.count else { return }
         appointment = world.timeline.after(atOnce ? .zero : answer.steps[position].wait) { [unowned self] in
             (self.loop as? SimulatedLoop)?.run { self.act() }
+        }
+    }
+
+    /// Timers of silence rest while nobody reads: for as long as somebody does not, but for this one.
+    private func planEnd() {
+        end = world.timeline.after(Self.longest) { [unowned self] in
+            (self.loop as? SimulatedLoop)?.run { self.play(.fail(Failure(.timeout(.total)))) }
         }
     }
 
@@ -102,11 +114,11 @@ final class SimulatedAttempt: UpstreamAttempt {
             if !isOver { reply.receivedBatchEnd() }
         case .end:
             note(.end)
-            end()
+            finishUp()
             reply.receivedEnd()
         case .fail(let failure):
             note(.failed)
-            end()
+            finishUp()
             reply.failed(failure)
         }
     }

@@ -55,7 +55,8 @@ final class SimulatedUpstream: Upstream, @unchecked Sendable {
             return writer.answer(fate)
         }
         let question = AnswerWriter.Question(
-            attempt: attempt, stream: request.stream, wantsUsage: world.wantsUsage(Int(request.id) ?? -1),
+            attempt: attempt, stream: request.stream, isSound: request.surface == .speech,
+            wantsUsage: world.wantsUsage(Int(request.id) ?? -1),
             endsWithReason: plan.endsWithReason, isSteady: isSteady)
         var writer = AnswerWriter(question, latency: latency, dice.branch())
         return writer.answer(fate)

@@ -26,6 +26,16 @@ struct WireText {
         return text
     }
 
+    /// Bytes that nobody looks into.
+    static func sound(_ attempt: Int, length: Int) -> WireText {
+        var text = WireText()
+        for _ in 0..<length { text.sent.writeString("a\(attempt)_") }
+        text.visible = text.sent
+        text.wholeBytes = text.sent.readableBytes
+        text.needsEnd = true
+        return text
+    }
+
     /// A stream.
     ///
     /// - Parameters:

@@ -61,7 +61,7 @@ final class World {
             concludeStep()
             steps = oracle.events == seen ? steps + 1 : 0
             seen = oracle.events
-            if steps > Self.mostSteps { note(.circling) }
+            if steps > Self.mostSteps || seen > Self.mostEvents { note(.circling) }
         }
     }
 
@@ -157,6 +157,8 @@ final class World {
 
     /// Whoever does so much, and nothing can be seen of it, does nothing.
     private static let mostSteps = 5000
+    /// No story is that long.
+    private static let mostEvents = 500_000
     private static let heartbeat = ByteBuffer(string: ": keep-alive\n\n")
 
     func settled(_ record: CallRecord) {
@@ -204,11 +206,17 @@ final class World {
     /// The process is lost at once. Another one comes soon, and knows nothing.
     private func crash() {
         guard let gateway, !isClosing else { return }
+        let waiting = clients.filter { oracle.facts.calls[$0.number].isWaiting }
         note(.crashed, value: gateway.number)
         for client in clients { client.lose() }
         for attempt in attempts { attempt?.lose() }
         scrap(gateway)
-        timeline.after(dice.interval(0.1, 10)) { [unowned self] in self.start() }
+        let pause = dice.interval(0.1, 10)
+        timeline.after(pause) { [unowned self] in self.start() }
+        for client in waiting where dice.chance(0.5) {
+            // Whoever was cut off asks again.
+            timeline.after(pause + dice.wait(.seconds(1))) { [unowned self] in self.arrive(client.plan) }
+        }
     }
 
     /// Lets go of a process and all that it held, unheard.
