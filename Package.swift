@@ -81,6 +81,7 @@ let package = Package(
             dependencies: [
                 "GatehouseCore", "GatehouseEngine", "CShim", nioCore, nioPosix, nioHTTP1, nioSSL, httpTypes, logging,
                 lifecycle,
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
@@ -169,4 +170,11 @@ if Context.environment["GATEHOUSE_FUZZ"] != nil {
                 swiftSettings: strict),
             .executableTarget(name: "gatehouse-fuzz", dependencies: ["GatehouseFuzz"], path: "Tests/Fuzz/Entry"),
         ]
+}
+
+// scripts/soak --mutants builds this instead: only the engine and the simulator, from a copy of theirs.
+if Context.environment["GATEHOUSE_SIMULATOR"] != nil {
+    let names = ["GatehouseCore", "GatehouseEngine", "GatehouseSimulator", "gatehouse-simulator"]
+    package.products = [.executable(name: "gatehouse-simulator", targets: ["gatehouse-simulator"])]
+    package.targets = package.targets.filter { names.contains($0.name) }
 }

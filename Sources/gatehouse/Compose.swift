@@ -41,21 +41,31 @@ struct Composition {
             numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
         ProcessMemory.returnLargePieces()
         let runner = AgentRunner(runnerConfiguration)
+        let (limits, sockets) = fileLimits()
         let factory = UpstreamFactory(
-            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), version: version,
+            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), sockets: sockets, version: version,
             environment: environment, logger: logger)
         let resilience = Resilience(alert: KeyAlerts.logging(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
+        let conversations = ConversationMemory(conversationLimits)
+        let seals = SealMemory()
+        let watch = memoryWatch(group) {
+            conversations.shrink()
+            seals.shrink()
+        }
         let frontDoor = FrontDoorServices(
-            limits: frontDoorLimits(), snapshots: snapshots,
-            observer: observer, memory: CallMemory(conversations: ConversationMemory(conversationLimits)),
-            watch: memoryWatch(group), group: group)
+            limits: limits, snapshots: snapshots,
+            observer: observer, memory: CallMemory(seals: seals, conversations: conversations), watch: watch,
+            group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
             resilience.write(to: &text)
             text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
             text.sample("gatehouse_connections", Double(frontDoor.openConnections))
+            text.family(
+                "gatehouse_memory_pressure", .gauge, help: "Share of server.limits.memory in use; 0 without it.")
+            text.sample("gatehouse_memory_pressure", watch.share)
         }
         let readiness = Readiness()
         let server = ServerAssembly.make(
@@ -90,8 +100,8 @@ struct Composition {
         try await group.shutdownGracefully()
     }
 
-    /// What the configuration allows a connection, and no more connections than files can be opened for.
-    private func frontDoorLimits() -> FrontDoorServices.Limits {
+    /// What the configuration allows a connection, and no more connections of both sides than files can be opened for.
+    private func fileLimits() -> (FrontDoorServices.Limits, SocketBudget) {
         let server = configuration.server
         var limits = FrontDoorServices.Limits(
             server.limits, timeouts: server.timeouts, heartbeat: server.heartbeat, preDrain: server.preDrain)
@@ -102,7 +112,7 @@ struct Composition {
                 "Fewer connections than server.limits.connections: too few files may be opened (ulimit -Hn)",
                 metadata: ["connections": "\(limits.connections)", "files": "\(files)"])
         }
-        return limits
+        return (limits, SocketBudget(limit: OpenFiles.upstreams(beside: limits.connections, allowed: files)))
     }
 
     private var runnerConfiguration: AgentRunnerConfiguration {
@@ -114,8 +124,8 @@ struct Composition {
         return runner
     }
 
-    private func memoryWatch(_ group: any EventLoopGroup) -> MemoryWatch {
-        let watch = MemoryWatch(configured: configuration.server.limits.memory)
+    private func memoryWatch(_ group: any EventLoopGroup, shrink: @escaping @Sendable () -> Void) -> MemoryWatch {
+        let watch = MemoryWatch(configured: configuration.server.limits.memory, shrink: shrink)
         guard watch.limit != nil else { return watch }
         group.any().scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(250)) { _ in watch.look() }
         return watch

@@ -12,6 +12,7 @@ struct UpstreamFactory: Sendable {
     let runner: AgentRunner
     let tls: NIOSSLContext
     let proxy: HTTPProxy?
+    let sockets: SocketBudget
     let version: String
     let environment: [String: String]
     let logger: Logger
@@ -38,7 +39,8 @@ struct UpstreamFactory: Sendable {
         let access = ProviderAccess(
             credentials: credentials(settings, row), headers: settings.headers.map { ($0.name, $0.value) },
             userAgent: "gatehouse/\(version)")
-        let connector = HTTPConnector(origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect)
+        let connector = HTTPConnector(
+            origin: origin, tls: tls, proxy: proxy, timeout: timeouts.connect, sockets: sockets)
         let upstream = ProviderUpstream(
             name: settings.name, row: row, place: place, access: access, connector: connector, timeouts: timeouts,
             group: group)

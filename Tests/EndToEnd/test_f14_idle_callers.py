@@ -81,9 +81,12 @@ def test_f14_one_too_many_is_told_so(start, faultd):
     gateway = start({"providers": [faultd.provider()], "server": {"limits": {"connections": 20}}})
     # The connection that asked whether it is alive counts until it has gone.
     eventually(lambda: sum("socket:" in one for one in gateway.descriptors()) <= 2, what="nobody is there")
+    gateway.await_alone()
     with Crowd(gateway.port) as crowd:
         first = crowd.join(20, LIVE)
         crowd.read(first, lambda text: b'"live"' in text)
+        # The reserve for the operator; test_connection_places has more of it.
+        crowd.join(64)
         refused = crowd.read(crowd.join(5, LIVE), lambda text: False)
         for text in refused:
             assert text.startswith(b"HTTP/1.1 503"), text

@@ -150,16 +150,12 @@ def test_a_request_on_its_way_at_the_end_is_served(start, faultd):
     assert gateway.wait(8) == 0
 
 
-def sockets(gateway):
-    return [one for one in gateway.descriptors() if one.startswith("socket:")]
-
-
 @pytest.mark.parametrize("how", ["nobody is connected", "from a terminal", "a second signal"])
 def test_nobody_waits_without_need(start, faultd, how):
     gateway = start({"providers": [faultd.provider()]}, env={"GATEHOUSE_SERVER_PRE_DRAIN": "10m"})
     gateway.ended_by_test = True
     if how == "nobody is connected":
-        eventually(lambda: len(sockets(gateway)) == 1, what="only the listener")
+        gateway.await_alone()
         gateway.signal(signal.SIGTERM)
         assert gateway.wait(8) == 0
         return

@@ -1,10 +1,12 @@
 """The way to a provider: connections that die while they rest, and TLS that fails before anything is sent."""
 
 import asyncio
+import pathlib
 
 import pytest
 
 from harness.certificates import Authority
+from harness.gateway import eventually
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,8 @@ def test_connections_that_ended_at_rest_cost_nothing(start, faultd, authority, t
             answers = await asyncio.gather(*(gateway.chat(f"{provider['name']}/whole") for _ in range(8)))
             assert [answer.status for answer in answers] == [200] * 8
             faultd.drop()
+            # What is still being ended would cross with the next request.
+            await asyncio.to_thread(eventually, lambda: faultd.open()["open"] == 0)
 
     asyncio.run(calls())
 
@@ -69,3 +73,38 @@ def test_a_call_with_a_key_survives_a_dying_connection(start, faultd):
     assert len(entries) == 2 and response.headers["x-gatehouse-attempts"] == "1"
     response, entries = asyncio.run(ask("whole~head@0"))
     assert response.status == 502 and len(entries) == 1
+
+
+def half_open(port):
+    """Connections to a port that are being made."""
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split()[2:4] for line in lines]
+    return sum(remote.endswith(f":{port:04X}") and state == "02" for remote, state in fields)
+
+
+def test_a_provider_that_accepts_nothing_takes_few_sockets(start, faultd):
+    """Callers come, wait a little and leave, far more of them than sockets may be opened."""
+    port = faultd.listen("full")
+    provider = {**faultd.provider("full"), "baseURL": f"http://127.0.0.1:{port}/v1"}
+    provider["timeouts"] = {"connect": "3s"}
+    gateway = start({"server": {"workers": 1}, "providers": [provider]})
+    others = half_open(port)
+
+    async def impatient():
+        try:
+            return await gateway.chat("full/m", timeout=0.5)
+        except TimeoutError:
+            return None
+
+    async def storm():
+        most = 0
+        for _ in range(4):
+            calls = [asyncio.create_task(impatient()) for _ in range(200)]
+            while not all(call.done() for call in calls):
+                most = max(most, half_open(port) - others)
+                await asyncio.sleep(0.05)
+        return most, (await gateway.chat("full/m")).status
+
+    most, status = asyncio.run(storm())
+    assert 0 < most <= 129
+    assert status in (502, 503, 504)

@@ -90,6 +90,16 @@ final class SetClock: Sendable {
         #expect(try find("w", "c", in: memory) != nil)
     }
 
+    @Test func whatShrinksForgetsTheLessUsedHalf() throws {
+        let memory = memory()
+        for id in ["v", "w", "x", "y"] { keep("text", id, in: memory) }
+        #expect(try find("v", in: memory) != nil)
+        memory.shrink()
+        #expect(try ["v", "w", "x", "y"].filter { try find($0, in: memory) != nil } == ["v", "y"])
+        for _ in 0..<3 { memory.shrink() }
+        #expect(memory.size == 0)
+    }
+
     @Test func whatIsTooLargeIsNotKeptAndDrivesNothingOut() throws {
         let memory = memory {
             $0.entry = 100

@@ -43,6 +43,15 @@ import Testing
         #expect(memory.seal(call: "next", owner: "o") != nil)
     }
 
+    @Test func whatShrinksForgetsTheOlderHalf() {
+        let memory = SealMemory()
+        for number in 1...8 { memory.keep([seal("c\(number)")], owner: "o") }
+        memory.shrink()
+        #expect((1...8).filter { memory.seal(call: "c\($0)", owner: "o") != nil } == [5, 6, 7, 8])
+        for _ in 0..<4 { memory.shrink() }
+        #expect(!(1...8).contains { memory.seal(call: "c\($0)", owner: "o") != nil })
+    }
+
     @Test func oneThatIsLargerThanAllRoomIsNotKept() {
         let memory = SealMemory(maximumSize: 1000)
         memory.keep([seal("c", String(repeating: "s", count: 2000))], owner: "o")

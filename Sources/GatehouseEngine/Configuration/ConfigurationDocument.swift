@@ -49,7 +49,7 @@ package struct ConfigurationDocument {
                 "timeouts",
                 .map([
                     ("header", .duration(server.timeouts.header)), ("body", .duration(server.timeouts.body)),
-                    ("idle", .duration(server.timeouts.idle)),
+                    ("idle", .duration(server.timeouts.idle)), ("stall", .duration(server.timeouts.stall)),
                 ])
             ),
             ("workers", server.workers.map(ConfigurationNode.number) ?? .null),

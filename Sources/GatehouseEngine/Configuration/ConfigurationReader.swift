@@ -55,6 +55,7 @@ struct ConfigurationReader {
             timeouts.read("header", .duration(), into: &server.timeouts.header)
             timeouts.read("body", .duration(), into: &server.timeouts.body)
             timeouts.read("idle", .duration(), into: &server.timeouts.idle)
+            timeouts.read("stall", .duration(), into: &server.timeouts.stall)
         }
         section.read("workers", .integer(1...1024), into: &server.workers)
         section.read("preDrain", .duration(atLeast: .zero), into: &server.preDrain)

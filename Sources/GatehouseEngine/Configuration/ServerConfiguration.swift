@@ -67,6 +67,8 @@ package struct ServerConfiguration: Sendable, Equatable {
         package var body: Duration = .seconds(30)
         /// Between two requests of one connection.
         package var idle: Duration = .seconds(75)
+        /// While nothing of an answer can be sent, as the client takes no bytes.
+        package var stall: Duration = .seconds(30)
 
         package init() {}
     }

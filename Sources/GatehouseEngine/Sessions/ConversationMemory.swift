@@ -77,6 +77,14 @@ package final class ConversationMemory: ConversationStore {
         return eventLoop.makeSucceededFuture(found)
     }
 
+    /// Forgets what was used longest ago, until at most half is left.
+    package func shrink() {
+        state.withLock { state in
+            let goal = state.size / 2
+            while state.size > goal, let oldest = state.uses.oldest() { state.drop(oldest) }
+        }
+    }
+
     package func keep(_ conversation: ByteBuffer, id: String, owner: String) {
         guard conversation.readableBytes <= maximumSize else { return }
         let size = conversation.storageCapacity + Self.overhead

@@ -48,10 +48,23 @@ package final class SealMemory: Sendable {
                 state.size += entry.size
             }
             while state.entries.count > maximumEntries || state.size > maximumSize {
-                guard let oldest = state.order.popFirst() else { break }
-                if let entry = state.entries.removeValue(forKey: oldest) { state.size -= entry.size }
+                guard Self.dropOldest(&state) else { break }
             }
         }
+    }
+
+    /// Forgets the oldest, until at most half is left.
+    package func shrink() {
+        state.withLock { state in
+            let goal = state.size / 2
+            while state.size > goal, Self.dropOldest(&state) {}
+        }
+    }
+
+    private static func dropOldest(_ state: inout State) -> Bool {
+        guard let oldest = state.order.popFirst() else { return false }
+        if let entry = state.entries.removeValue(forKey: oldest) { state.size -= entry.size }
+        return true
     }
 
     /// The seal of a call that this owner was given.

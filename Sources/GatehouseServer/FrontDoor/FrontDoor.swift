@@ -2,6 +2,7 @@ import GatehouseCore
 import GatehouseEngine
 import NIOCore
 import NIOHTTP1
+import NIOTLS
 
 /// The front door of a connection: answers data-plane requests itself, on the event loop, and passes all others on to
 /// Hummingbird. One per connection, confined to its loop.
@@ -94,6 +95,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// The guard before the parser; responses of calls go out from there.
     var wire: RawGuard?
     private var isRegistered = false
+    private var place = ConnectionPlaces.Place.nothing
+    /// The client has yet to get through TLS's handshake.
+    var isGreeting = false
     /// The last token shown here and whose it was; a connection nearly always shows the same.
     private var lastToken: (token: [UInt8], snapshot: RoutingSnapshot, principal: Principal)?
 
@@ -109,9 +113,22 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         phaseTick = loop.tick
         isRegistered = true
         loop.add(self)
-        if !services.connectionOpened() {
-            reject(GatehouseError(.overloaded, "Too many connections are open.", retryAfter: 1))
-        }
+        place = services.places.take()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        guard place == .nothing else { return }
+        reject(Self.tooMany)
+        if services.places.isCrowded { close() }
+    }
+
+    private static let tooMany = GatehouseError(.overloaded, "Too many connections are open.", retryAfter: 1)
+
+    /// Whether calls may be made here; a connection of the reserve joins the others once there is a place.
+    var mayCall: Bool {
+        if place == .control { place = services.places.promote() }
+        return place == .anything
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -129,7 +146,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         if isRegistered {
             isRegistered = false
             loop.remove(self)
-            services.connectionClosed()
+            services.places.giveBack(place)
         }
         waiting.removeAll()
         let driver = driver
@@ -143,6 +160,10 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             // What runs may end; what rests is over, once no request to it can be on its way.
             mustQuiesce = true
             closeIfOver()
+        case is TLSUserEvent where isGreeting:
+            isGreeting = false
+            phaseTick = loop.tick
+            context.fireUserInboundEventTriggered(event)
         case let event as ChannelEvent where event == .inputClosed:
             inputClosed = true
             switch state {
@@ -275,6 +296,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             throw GatehouseError(.methodNotAllowed, "This route takes POST only.")
         }
         if services.watch.isFull { throw Self.outOfMemory }
+        guard mayCall else { throw Self.tooMany }
         let snapshot = services.snapshots.snapshot
         guard let principal = fields.token.flatMap({ principal($0.utf8.span, snapshot) }) else {
             throw GatehouseError(
@@ -501,6 +523,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         case .idle where headHasBegun && elapsed > limits.headerSeconds:
             reject(GatehouseError(.requestTimeout, "The request's head took longer than \(limits.headerSeconds) s."))
         case .idle where elapsed > limits.idleSeconds,
+            .idle where isGreeting && elapsed > limits.headerSeconds,
+            .idle where place == .control && elapsed > Self.reserveSeconds,
             .idle where mustQuiesce && !headHasBegun && elapsed > limits.lastSeconds,
             .closing where elapsed > Self.lingering:
             close()
@@ -511,6 +535,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         default: break
         }
     }
+
+    /// Seconds that a connection of the reserve may rest: others may have something to ask.
+    private static let reserveSeconds = 5
 
     /// Answers with an error and closes: what follows on the connection cannot be trusted, or will not be read.
     private func reject(_ error: GatehouseError, head: HTTPRequestHead? = nil) {

@@ -35,7 +35,7 @@ package final class FrontDoorServices: Sendable {
             headerSeconds = Self.seconds(timeouts.header)
             bodySeconds = Self.seconds(timeouts.body)
             idleSeconds = Self.seconds(timeouts.idle)
-            stallSeconds = 30
+            stallSeconds = Self.seconds(timeouts.stall)
             lastSeconds = preDrain > .zero ? min(3, Self.seconds(preDrain)) : 0
             heartbeatSeconds = heartbeat > .zero ? Self.seconds(heartbeat) : nil
         }
@@ -52,7 +52,7 @@ package final class FrontDoorServices: Sendable {
     let control = ControlLane()
     let memory: CallMemory
     let watch: MemoryWatch
-    private let open = Atomic<Int>(0)
+    let places: ConnectionPlaces
     private let leaving = Atomic<Bool>(false)
 
     package init(
@@ -60,6 +60,7 @@ package final class FrontDoorServices: Sendable {
         watch: MemoryWatch = MemoryWatch(configured: nil), group: any EventLoopGroup
     ) {
         self.limits = limits
+        places = ConnectionPlaces(limit: limits.connections)
         self.snapshots = snapshots
         self.observer = observer
         self.memory = memory
@@ -86,14 +87,5 @@ package final class FrontDoorServices: Sendable {
     }
 
     /// Connections open now.
-    package var openConnections: Int { open.load(ordering: .relaxed) }
-
-    /// Counts a connection; `false` when it is one too many.
-    func connectionOpened() -> Bool {
-        open.wrappingAdd(1, ordering: .relaxed).newValue <= limits.connections
-    }
-
-    func connectionClosed() {
-        open.wrappingSubtract(1, ordering: .relaxed)
-    }
+    package var openConnections: Int { places.count }
 }

@@ -5,31 +5,46 @@ import Synchronization
 /// Whether this process may take more memory. Near its limit no further calls are taken: one call that is refused is better
 /// than the end of all that run.
 package final class MemoryWatch: Sendable {
-    /// Hundredths of the limit: from here on memory that is free is given back to the system ...
+    /// Hundredths of the limit: from here on caches shrink and memory that is free is given back to the system, ...
     private static let high = 85
+    /// ... from here on nothing is begun that takes much, ...
+    private static let tight = 92
     /// ... and from here on no calls are taken.
     private static let full = 95
 
     /// Bytes; `nil`: without a limit.
     package let limit: Int?
-    private let isFullNow = Atomic<Bool>(false)
+    /// Hundredths of the limit in use when it was last looked at.
+    private let level = Atomic<Int>(0)
+    private let shrink: @Sendable () -> Void
 
-    /// - Parameter configured: `server.limits.memory`; without it the limit is the one that the system has for this process.
-    package init(configured: Int?) {
+    /// - Parameters:
+    ///   - configured: `server.limits.memory`; without it the limit is the one that the system has for this process.
+    ///   - shrink: Lets caches go of some of what they hold; called again as long as that does not help.
+    package init(configured: Int?, shrink: @escaping @Sendable () -> Void = {}) {
         limit = configured ?? Self.systemLimit()
+        self.shrink = shrink
     }
 
-    var isFull: Bool { isFullNow.load(ordering: .relaxed) }
+    /// The share of the limit in use; 0 without a limit.
+    package var share: Double { Double(level.load(ordering: .relaxed)) / 100 }
+
+    /// Nothing should be begun that takes much memory: agents, uploads.
+    package var isTight: Bool { level.load(ordering: .relaxed) > Self.tight }
+
+    var isFull: Bool { level.load(ordering: .relaxed) > Self.full }
 
     /// Looks how much is in use; to be called some times a second.
     package func look() {
-        guard let limit, let used = Self.resident() else { return }
-        var isFull = used > limit / 100 * Self.full
-        if used > limit / 100 * Self.high {
+        guard let limit, var used = Self.resident() else { return }
+        // Rounded up: what is above a mark counts as above it.
+        let hundredth = max(1, limit / 100)
+        if used > hundredth * Self.high {
+            shrink()
             gatehouse_trim_memory()
-            isFull = (Self.resident() ?? used) > limit / 100 * Self.full
+            used = Self.resident() ?? used
         }
-        isFullNow.store(isFull, ordering: .relaxed)
+        level.store(used / hundredth + (used % hundredth > 0 ? 1 : 0), ordering: .relaxed)
     }
 
     private static func resident() -> Int? {

@@ -61,7 +61,10 @@ struct ServerListener: Service {
         let pipeline = channel.pipeline.syncOperations
         guard let loop = services.loops[channel.eventLoop] else { throw ChannelError.unknownLocalAddress }
         let door = FrontDoor(services: services, loop: loop)
-        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+        if let tls {
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls))
+            door.isGreeting = true
+        }
         let wire = RawGuard(limits: services.limits, door: door)
         door.wire = wire
         try pipeline.addHandler(wire)

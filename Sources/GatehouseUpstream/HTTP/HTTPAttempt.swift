@@ -1,4 +1,5 @@
 import GatehouseCore
+import Glibc
 import NIOCore
 
 /// One request to a provider and the response to it. Confined to its event loop.
@@ -9,8 +10,11 @@ final class HTTPAttempt: UpstreamAttempt {
 
     /// Where it stands among the pool's attempts.
     var place = -1
+    /// The connection that is being made for it, and whether it waits for whichever is free first.
+    var making: ConnectionQueue.Making?
+    var isQueued = false
     private let pool: HTTPLoopPool
-    private let request: ByteBuffer
+    private var request: ByteBuffer
     private let timeouts: HTTPTimeouts
     /// The request may be carried out twice.
     private let mayRepeat: Bool
@@ -74,14 +78,16 @@ final class HTTPAttempt: UpstreamAttempt {
         phase = .waiting
         lastTick = pool.tick
         self.connection = connection
+        if !isReading { connection.setReading(false) }
         connection.send(request, for: self)
     }
 
     /// Looks whether a deadline has passed.
     func check(tick: Int) {
         switch phase {
-        case .connecting: break  // The connector has its own deadline.
-        case .waiting: if isPast(timeouts.firstByte, since: lastTick, tick) { return timedOut(.firstByte) }
+        // The connector has its own deadline; this is for whoever waits behind others.
+        case .connecting: if isPast(timeouts.connect, since: lastTick, tick) { return timedOut(.connect) }
+        case .waiting: if isReading, isPast(timeouts.firstByte, since: lastTick, tick) { return timedOut(.firstByte) }
         case .receiving: if isReading, isPast(timeouts.idle, since: lastTick, tick) { return timedOut(.idle) }
         case .over: return
         }
@@ -154,6 +160,7 @@ final class HTTPAttempt: UpstreamAttempt {
     private func move() {
         hasMoved = true
         phase = .connecting
+        lastTick = pool.tick
         pool.connect(self)
     }
 
@@ -169,6 +176,7 @@ final class HTTPAttempt: UpstreamAttempt {
     private func over() {
         phase = .over
         reply = nil
+        request = ByteBuffer()
         pool.ended(self)
     }
 }
@@ -176,12 +184,29 @@ final class HTTPAttempt: UpstreamAttempt {
 extension UpstreamHead {
     init(_ head: HTTPReplyHead) {
         self.init(
-            status: head.status, contentType: head.contentType.map(Self.bareType) ?? "", retryAfter: head.retryAfter,
-            retryAfterMilliseconds: head.retryAfterMilliseconds,
-            requestID: (head.requestID ?? head.otherRequestID).map { String($0.prefix(128)) })
-        if let type = head.contentType, !Self.isUsual(type), type.utf8.count <= 256 { fullType = type }
-        guard head.inputTokens != nil else { return }
-        inputTokens = head.inputTokens.flatMap(Int.init).flatMap { (0...1 << 40).contains($0) ? $0 : nil }
+            status: head.status, contentType: head.contentType.map(Self.bareType) ?? "",
+            retryAfter: head.retryAfter.map(Self.withoutDate), retryAfterMilliseconds: head.retryAfterMilliseconds,
+            requestID: Self.requestID(head),
+            fullType: head.contentType.flatMap(Self.unusualType), inputTokens: head.inputTokens.flatMap(Self.tokens))
+    }
+
+    private static func requestID(_ head: HTTPReplyHead) -> String? {
+        guard let id = head.requestID ?? head.otherRequestID else { return nil }
+        return id.utf8.count <= 128 ? id : String(id.prefix(128))
+    }
+
+    private static func unusualType(_ type: String) -> String? {
+        isUsual(type) || type.utf8.count > 256 ? nil : type
+    }
+
+    private static func tokens(_ text: String) -> Int? {
+        Int(text).flatMap { (0...1 << 40).contains($0) ? $0 : nil }
+    }
+
+    /// A date becomes seconds from now: whoever reads the head has no clock.
+    private static func withoutDate(_ value: String) -> String {
+        guard let first = value.utf8.first, first > UInt8(ascii: "9") else { return value }
+        return RetryAfter.seconds(value, now: Int64(time(nil))).map { String($0) } ?? value
     }
 
     private static func isUsual(_ type: String) -> Bool { type == "application/json" || type == "text/event-stream" }

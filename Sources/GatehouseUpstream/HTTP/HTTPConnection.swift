@@ -76,6 +76,7 @@ final class HTTPConnection: ChannelInboundHandler {
     /// Writes a request, head and body, whose response goes to `attempt`.
     func send(_ request: ByteBuffer, for attempt: HTTPAttempt) {
         guard let context, isUsable else {
+            requestWritten = false
             pool.eventLoop.assumeIsolated().execute { attempt.connectionFailed(Failure(.unreachable)) }
             return
         }
@@ -200,8 +201,9 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private func receivedHead() {
-        idleLimit = KeepAliveHeader.ticks(reader.head.keepAlive)
-        attempt?.connectionReceived(reader.head)
+        let head = reader.takeHead()
+        idleLimit = KeepAliveHeader.ticks(head.keepAlive)
+        attempt?.connectionReceived(head)
     }
 
     private func received(_ bytes: ByteBuffer) {

@@ -13,20 +13,25 @@ package final class HTTPConnector: Sendable {
     private let proxy: HTTPProxy?
     private let timeout: TimeAmount
     private let resolver: HostResolver
+    private let sockets: SocketBudget
     /// Where connections are made to: the proxy, or the host itself.
     private let peer: (host: String, port: Int)
     /// Of the peer, where it is no name.
     private let address: SocketAddress?
 
-    package convenience init(origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount) {
-        self.init(origin: origin, tls: tls, proxy: proxy, timeout: timeout, resolver: .shared)
+    package convenience init(
+        origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount,
+        sockets: SocketBudget = SocketBudget(limit: .max)
+    ) {
+        self.init(origin: origin, tls: tls, proxy: proxy, timeout: timeout, resolver: .shared, sockets: sockets)
     }
 
     /// - Parameters:
     ///   - tls: Made once by `makeTLSContext()` and shared; unused for plain HTTP.
     ///   - timeout: To a connection that is ready, TLS included.
     init(
-        origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount, resolver: HostResolver
+        origin: HTTPOrigin, tls: NIOSSLContext?, proxy: HTTPProxy?, timeout: TimeAmount, resolver: HostResolver,
+        sockets: SocketBudget = SocketBudget(limit: .max)
     ) {
         self.origin = origin
         self.tls = origin.isTLS ? tls : nil
@@ -34,6 +39,7 @@ package final class HTTPConnector: Sendable {
         self.proxy = origin.isTLS ? proxy.flatMap { $0.applies(to: origin) ? $0 : nil } : nil
         self.timeout = timeout
         self.resolver = resolver
+        self.sockets = sockets
         peer = self.proxy.map { ($0.host, $0.port) } ?? (origin.host, origin.port)
         address = try? SocketAddress(ipAddress: peer.host, port: peer.port)
     }
@@ -51,6 +57,10 @@ package final class HTTPConnector: Sendable {
     /// Opens a connection on the pool's loop and tells `waiter`. Addresses are tried as RFC 8305 says.
     func connect(pool: HTTPLoopPool, _ waiter: ConnectionWaiter) {
         let loop = pool.eventLoop
+        guard sockets.take() else {
+            let failure = Failure(.busy, detail: "no more sockets may be opened")
+            return loop.assumeIsolated().execute { waiter.complete(.failure(failure)) }
+        }
         let setUp = NIOLoopBound(SetUp(connector: self, pool: pool, ready: waiter), eventLoop: loop)
         let lookup = HostLookup(resolver, on: loop, isOpen: address == nil)
         let bootstrap = ClientBootstrap(group: loop)
@@ -65,8 +75,12 @@ package final class HTTPConnector: Sendable {
                 channel.eventLoop.makeCompletedFuture { try setUp.value.add(to: channel) }
             }
         let connected = address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: peer.host, port: peer.port)
+        connected.flatMap(\.closeFuture).whenComplete { [sockets] _ in sockets.giveBack() }
         connected.assumeIsolated().whenFailure { error in
-            waiter.complete(.failure(Self.failure(error, isUnresolved: lookup.isOpen.value)))
+            // Where the system gives no socket, this comes at once: whoever asked must not hear of it before this returns.
+            loop.assumeIsolated().execute {
+                waiter.complete(.failure(Self.failure(error, isUnresolved: lookup.isOpen.value)))
+            }
         }
         waiter.deadline = loop.assumeIsolated().scheduleTask(in: timeout) {
             guard waiter.isWaiting else { return }
@@ -74,6 +88,9 @@ package final class HTTPConnector: Sendable {
             connected.whenSuccess { $0.close(promise: nil) }
         }
     }
+
+    /// So few sockets are left that none should rest.
+    var isTight: Bool { sockets.isTight }
 
     private static func failure(_ error: any Error, isUnresolved: Bool) -> Failure {
         if case .connectTimeout? = error as? ChannelError { return late(isUnresolved: isUnresolved) }

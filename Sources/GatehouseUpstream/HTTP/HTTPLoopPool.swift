@@ -10,32 +10,46 @@ final class HTTPLoopPool {
     static let ticksPerSecond = 10
     /// Ticks a connection may rest before it is closed; below the usual limits of servers (60 s and more).
     private static let idleTicks = 50 * ticksPerSecond
-    private static let maximumIdle = 1024
+    /// Connections that rest at most: more than a burst leaves behind is not worth its sockets.
+    static let maximumIdle = 256
+    /// Connections that are being made at most: a provider that accepts nothing must not take all sockets.
+    static let maximumMaking = 128
 
     let eventLoop: any EventLoop
     private let open: (HTTPLoopPool, ConnectionWaiter) -> Void
+    private let isTight: () -> Bool
     private var idle: [HTTPConnection] = []
     private var unsent: [HTTPAttempt] = []
+    private var spare: [HTTPAttempt] = []
     /// So many that the first of them does not wait for long.
     private static let mostUnsent = 32
     /// What runs, each at its own `place`.
     private var attempts: [HTTPAttempt] = []
+    private var queue = ConnectionQueue()
     private var isTicking = false
     private var isRetired = false
     /// Grows by one each tick.
     private(set) var tick = 0
 
     convenience init(eventLoop: any EventLoop, connector: HTTPConnector) {
-        self.init(eventLoop: eventLoop) { connector.connect(pool: $0, $1) }
+        self.init(eventLoop: eventLoop, isTight: { connector.isTight }) { connector.connect(pool: $0, $1) }
     }
 
-    /// - Parameter open: Makes a connection and tells the waiter, not before it returns.
-    init(eventLoop: any EventLoop, open: @escaping (HTTPLoopPool, ConnectionWaiter) -> Void) {
+    /// - Parameters:
+    ///   - isTight: Connections should not rest now.
+    ///   - open: Makes a connection and tells the waiter, not before it returns.
+    init(
+        eventLoop: any EventLoop, isTight: @escaping () -> Bool = { false },
+        open: @escaping (HTTPLoopPool, ConnectionWaiter) -> Void
+    ) {
         self.eventLoop = eventLoop
+        self.isTight = isTight
         self.open = open
     }
 
     var restingChannels: [any Channel] { idle.compactMap(\.channel) }
+    /// Attempts that wait for a connection, and connections that are being made.
+    var waitingCounts: (attempts: Int, making: Int) { (queue.count, queue.making) }
 
     /// Finds or makes a connection for `attempt`, when the loop is done with the events of this turn: by then it knows which
     /// connections have ended, and requests that go out one behind the other wake the provider's host once.
@@ -50,11 +64,19 @@ final class HTTPLoopPool {
     }
 
     private func sendAll() {
-        let attempts = unsent
-        unsent.removeAll(keepingCapacity: true)
-        for attempt in attempts where !attempt.isOver {
-            if let connection = popIdle() { attempt.connected(connection) } else { connect(attempt) }
+        // Both lists keep their memory.
+        var sending: [HTTPAttempt] = []
+        swap(&sending, &spare)
+        swap(&sending, &unsent)
+        for attempt in sending where !attempt.isOver {
+            if let connection = popIdle() {
+                attempt.connected(connection)
+            } else if !queue.join(attempt), queue.making < Self.maximumMaking {
+                connect(attempt)
+            }
         }
+        sending.removeAll(keepingCapacity: true)
+        swap(&sending, &spare)
     }
 
     private func popIdle() -> HTTPConnection? {
@@ -69,20 +91,32 @@ final class HTTPLoopPool {
 
     /// Makes a connection of its own for `attempt`.
     func connect(_ attempt: HTTPAttempt) {
-        open(
-            self,
-            ConnectionWaiter { result in
-                switch result {
-                case .success(let connection) where attempt.isOver: self.release(connection)
-                case .success(let connection): attempt.connected(connection)
-                case .failure(let failure): attempt.connectionFailed(failure)
-                }
-            })
+        let making = queue.begin(for: attempt)
+        open(self, ConnectionWaiter { self.connected(making, $0) })
     }
 
-    /// Takes a connection back.
+    private func connected(_ making: ConnectionQueue.Making, _ result: Result<HTTPConnection, Failure>) {
+        let isAdopted = making.isAdopted
+        switch (queue.end(making), result) {
+        case (let owner?, .success(let connection)):
+            queue.leave(owner)
+            owner.connected(connection)
+        case (nil, .success(let connection)): release(connection)
+        case (let owner?, .failure) where isAdopted: connect(owner)
+        case (let owner?, .failure(let failure)): owner.connectionFailed(failure)
+        case (nil, .failure): break
+        }
+        while queue.making < Self.maximumMaking, let next = queue.nextWithout { connect(next) }
+    }
+
+    /// Takes a connection back: for whoever waits, else to rest.
     func release(_ connection: HTTPConnection) {
-        guard connection.isUsable, !isRetired, idle.count < Self.maximumIdle else { return connection.close() }
+        guard connection.isUsable else { return connection.close() }
+        if queue.count > 0 {
+            guard !connection.isStale else { return connection.close() }
+            if let next = queue.next() { return next.connected(connection) }
+        }
+        guard !isRetired, idle.count < Self.maximumIdle, !isTight() else { return connection.close() }
         connection.idleSince = tick
         connection.slot = idle.count
         idle.append(connection)
@@ -99,6 +133,7 @@ final class HTTPLoopPool {
     }
 
     func ended(_ attempt: HTTPAttempt) {
+        queue.leave(attempt)
         let place = attempt.place
         guard attempts.indices.contains(place), attempts[place] === attempt, let last = attempts.popLast() else {
             return

@@ -106,83 +106,27 @@ import Testing
         #expect(!server.hasCaller)
     }
 
-    /// Loses what is written, and the connection with it, as a socket does that the peer has reset.
-    private final class Broken: ChannelOutboundHandler {
-        typealias OutboundIn = ByteBuffer
-        var isBroken = false
-
-        func flush(context: ChannelHandlerContext) {
-            if isBroken { context.close(promise: nil) } else { context.flush() }
-        }
-    }
-
-    private final class Listener: UpstreamReply {
-        var text = ""
-        var failure: Failure?
-
-        func received(head: UpstreamHead) {}
-        func received(bytes: ByteBuffer) { text += String(buffer: bytes) }
-        func received(event: CanonicalEvent) {}
-        func receivedBatchEnd() {}
-        func receivedEnd() {}
-        func failed(_ failure: Failure) { self.failure = failure }
-    }
-
-    /// Connections over channels that are made in memory.
-    private final class Opener {
-        var channels: [EmbeddedChannel] = []
-        let loop: EmbeddedEventLoop
-        init(_ loop: EmbeddedEventLoop) { self.loop = loop }
-
-        func open(_ pool: HTTPLoopPool, _ waiter: ConnectionWaiter) {
-            let channel = EmbeddedChannel(loop: loop)
-            channels.append(channel)
-            try? channel.pipeline.syncOperations.addHandler(Broken())
-            try? channel.pipeline.syncOperations.addHandler(HTTPConnection(pool: pool, usesTLS: false, ready: waiter))
-        }
-
-        func connect(_ index: Int) throws {
-            try channels[index].connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        }
-
-        func breaks(_ index: Int) throws {
-            try channels[index].pipeline.syncOperations.handler(type: Broken.self).isBroken = true
-        }
-    }
-
-    private func start(_ pool: HTTPLoopPool) -> Listener {
-        let listener = Listener()
-        pool.start(
-            HTTPAttempt(
-                pool: pool, request: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), timeouts: HTTPTimeouts(),
-                reply: listener))
-        return listener
-    }
-
     /// What never left cannot have been carried out: no key is needed.
     @Test func whatCouldNotBeWrittenGoesOutOnAnother() throws {
-        let opener = Opener(EmbeddedEventLoop())
-        let pool = HTTPLoopPool(eventLoop: opener.loop, open: opener.open)
-        _ = start(pool)
-        opener.loop.run()
+        let opener = Opener()
+        let pool = opener.pool()
+        _ = opener.start(pool)
         try opener.connect(0)
-        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
-        try opener.channels[0].writeInbound(ByteBuffer(string: answer))
+        try opener.answer(0)
         try opener.breaks(0)
-        let second = start(pool)
+        let second = opener.start(pool)
         // The listener hears nothing before `start` has returned, whatever happens.
         #expect(second.failure == nil)
         opener.loop.run()
         try opener.connect(1)
-        try opener.channels[1].writeInbound(ByteBuffer(string: answer))
+        try opener.answer(1)
         #expect(second.text == "hi" && second.failure == nil)
     }
 
     @Test func whatCouldNotBeWrittenIsUnsent() throws {
-        let opener = Opener(EmbeddedEventLoop())
-        let pool = HTTPLoopPool(eventLoop: opener.loop, open: opener.open)
-        let listener = start(pool)
-        opener.loop.run()
+        let opener = Opener()
+        let pool = opener.pool()
+        let listener = opener.start(pool)
         try opener.breaks(0)
         try opener.connect(0)
         #expect(listener.failure?.kind == .unreachable && listener.failure?.isUnsent == true)

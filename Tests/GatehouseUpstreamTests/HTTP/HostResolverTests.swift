@@ -96,15 +96,14 @@ private final class Gate: Sendable {
     }
 
     @Test func familiesAreAskedForApart() throws {
-        let resolver = server.resolver(short)
+        let resolver = server.resolver()
         server.answer("a", .v4, .addresses([one]))
         server.answer("a", .v6, .addresses([]))
         server.hold("a", .v6)
-        #expect(throws: HostResolutionError("no answer in time")) {
-            try resolver.addresses(of: "a", .v6, on: loop).wait()
-        }
+        let held = resolver.addresses(of: "a", .v6, on: loop)
         #expect(try resolver.addresses(of: "a", .v4, on: loop).wait() == [one])
         server.release()
+        #expect(try held.wait() == [])
     }
 
     @Test func theLastAnswerIsGoodForAMinute() throws {
@@ -123,12 +122,13 @@ private final class Gate: Sendable {
     @Test func itIsUsedWhileTheServerIsSilent() throws {
         let resolver = server.resolver(short)
         server.answer("a", .v4, .addresses([one]))
-        #expect(try resolver.addresses(of: "a", .v4, on: loop).wait() == [one])
+        #expect(answer(of: resolver, "a") == [one])
+        let count = server.asked.count
         server.hold("a")
         #expect(try resolver.addresses(of: "a", .v4, on: loop).wait() == [one])
         // The question is still open: it is not asked again.
         #expect(try resolver.addresses(of: "a", .v4, on: loop).wait() == [one])
-        #expect(server.asked.count == 2)
+        #expect(server.asked.count == count + 1)
         server.release()
     }
 
@@ -146,8 +146,16 @@ private final class Gate: Sendable {
         // Once the server speaks, each open question is asked once and all is as before.
         server.release()
         server.answer("a", .v4, .addresses([one]))
-        #expect(try resolver.addresses(of: "a", .v4, on: loop).wait() == [one])
-        #expect(server.asked.sorted() == (hosts.map { "\($0) v4" } + ["a v4"]).sorted())
+        #expect(answer(of: resolver, "a") == [one])
+        let asked = server.asked.filter { $0 != "a v4" }
+        #expect(asked.sorted() == hosts.map { "\($0) v4" }.sorted())
+    }
+
+    /// An answer, however short the resolver's patience is.
+    private func answer(of resolver: HostResolver, _ host: String) -> [SocketAddress] {
+        while true {
+            if let found = try? resolver.addresses(of: host, .v4, on: loop).wait() { return found }
+        }
     }
 
     @Test func aHostMayHaveNoAddressOfAFamily() throws {
@@ -166,8 +174,10 @@ private final class Gate: Sendable {
 
     // MARK: Connections
 
-    private func pool(_ url: String, timeout: TimeAmount = .seconds(5)) throws -> PoolRig {
-        try PoolRig(url, timeout: timeout, resolver: server.resolver(.init(patience: .milliseconds(20))))
+    private func pool(
+        _ url: String, timeout: TimeAmount = .seconds(5), patience: TimeAmount = .seconds(3)
+    ) throws -> PoolRig {
+        try PoolRig(url, timeout: timeout, resolver: server.resolver(.init(patience: patience)))
     }
 
     private func serve(_ rig: PoolRig, _ listener: RawServer) throws -> PoolRig.Heard {
@@ -189,7 +199,8 @@ private final class Gate: Sendable {
         timeout: TimeAmount
     ) throws {
         for family in [HostResolver.Family.v4, .v6] { server.hold("slow.test", family) }
-        let heard = try pool("http://slow.test", timeout: timeout).start().wait()
+        let rig = try pool("http://slow.test", timeout: timeout, patience: .milliseconds(20))
+        let heard = try rig.start().wait()
         #expect(heard.failure?.kind == .unreachable && heard.failure?.isUnsent == true)
         server.release()
     }

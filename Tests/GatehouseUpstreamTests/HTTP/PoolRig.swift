@@ -19,12 +19,14 @@ struct PoolRig {
     let pool: NIOLoopBoundBox<HTTPLoopPool>
 
     init(
-        _ url: String, tls: NIOSSLContext? = nil, timeout: TimeAmount = .seconds(5), resolver: HostResolver = .shared
+        _ url: String, tls: NIOSSLContext? = nil, timeout: TimeAmount = .seconds(5), resolver: HostResolver = .shared,
+        sockets: SocketBudget = SocketBudget(limit: .max)
     ) throws {
         let origin = try #require(HTTPOrigin(url))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.loop = loop
-        let connector = HTTPConnector(origin: origin, tls: tls, proxy: nil, timeout: timeout, resolver: resolver)
+        let connector = HTTPConnector(
+            origin: origin, tls: tls, proxy: nil, timeout: timeout, resolver: resolver, sockets: sockets)
         pool = .makeBoxSendingValue(HTTPLoopPool(eventLoop: loop, connector: connector), eventLoop: loop)
     }
 
