@@ -96,7 +96,7 @@ package struct CallMachine: Sendable {
     /// What the caller is told the answer is, where it is neither JSON nor a stream of a dialect.
     package private(set) var contentType: String?
 
-    package init(_ plan: consuming Plan) {
+    package init(_ plan: Plan) {
         lane = AnswerLane(plan)
         isTranslated = plan.isTranslated
         self.plan = plan
