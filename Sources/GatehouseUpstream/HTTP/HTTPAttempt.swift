@@ -24,7 +24,12 @@ final class HTTPAttempt: UpstreamAttempt {
     private var phase = Phase.connecting
     private var isReading = true
     private let startTick: Int
+    /// When something last came; time in which nobody read does not count.
     private var lastTick: Int
+    /// When reading was last stopped, or taken up again.
+    private var turnTick: Int
+    /// What has come meanwhile is heard first when reading is taken up again.
+    private static let hearing = HTTPLoopPool.ticksPerSecond
 
     /// - Parameters:
     ///   - request: Head and body as they go out.
@@ -40,6 +45,7 @@ final class HTTPAttempt: UpstreamAttempt {
         self.reply = reply
         startTick = pool.tick
         lastTick = pool.tick
+        turnTick = pool.tick - Self.hearing
     }
 
     var isOver: Bool { phase == .over }
@@ -67,7 +73,8 @@ final class HTTPAttempt: UpstreamAttempt {
     func setReading(_ reading: Bool) {
         guard phase != .over, isReading != reading else { return }
         isReading = reading
-        lastTick = pool.tick
+        if reading, phase != .connecting { lastTick += pool.tick - max(lastTick, turnTick) }
+        turnTick = pool.tick
         connection?.setReading(reading)
     }
 
@@ -87,11 +94,15 @@ final class HTTPAttempt: UpstreamAttempt {
         switch phase {
         // The connector has its own deadline; this is for whoever waits behind others.
         case .connecting: if isPast(timeouts.connect, since: lastTick, tick) { return timedOut(.connect) }
-        case .waiting: if isReading, isPast(timeouts.firstByte, since: lastTick, tick) { return timedOut(.firstByte) }
-        case .receiving: if isReading, isPast(timeouts.idle, since: lastTick, tick) { return timedOut(.idle) }
+        case .waiting: if isSilent(timeouts.firstByte, tick) { return timedOut(.firstByte) }
+        case .receiving: if isSilent(timeouts.idle, tick) { return timedOut(.idle) }
         case .over: return
         }
         if isPast(timeouts.total, since: startTick, tick) { timedOut(.total) }
+    }
+
+    private func isSilent(_ limit: TimeAmount, _ tick: Int) -> Bool {
+        isReading && tick - turnTick >= Self.hearing && isPast(limit, since: lastTick, tick)
     }
 
     private func isPast(_ limit: TimeAmount, since start: Int, _ tick: Int) -> Bool {

@@ -106,6 +106,38 @@ import Testing
         #expect(call.failure?.kind == .timeout(.firstByte))
     }
 
+    /// Who takes bytes now and then does not give a silent provider more time each time.
+    @Test func patienceGoesOnWhereItStopped() throws {
+        let pool = opener.pool()
+        let call = opener.start(pool, timeouts: HTTPTimeouts(firstByte: .seconds(10)))
+        try opener.connect(0)
+        for _ in 0..<3 {
+            opener.loop.advanceTime(by: .seconds(3))
+            call.attempt?.setReading(false)
+            opener.loop.advanceTime(by: .seconds(60))
+            #expect(call.failure == nil)
+            call.attempt?.setReading(true)
+        }
+        // Nine of ten seconds are gone.
+        opener.loop.advanceTime(by: .seconds(2))
+        #expect(call.failure?.kind == .timeout(.firstByte))
+    }
+
+    /// What came while nobody read is heard before anybody says that nothing came.
+    @Test func whatHasComeIsHeardBeforePatienceEnds() throws {
+        let pool = opener.pool()
+        let call = opener.start(pool, timeouts: HTTPTimeouts(firstByte: .seconds(10)))
+        try opener.connect(0)
+        opener.loop.advanceTime(by: .milliseconds(9950))
+        call.attempt?.setReading(false)
+        opener.loop.advanceTime(by: .seconds(60))
+        call.attempt?.setReading(true)
+        opener.loop.advanceTime(by: .milliseconds(500))
+        #expect(call.failure == nil)
+        try opener.answer(0)
+        #expect(call.hasEnded)
+    }
+
     // MARK: Sockets of all upstreams together
 
     private func rig(_ server: RawServer, _ sockets: SocketBudget) throws -> PoolRig {

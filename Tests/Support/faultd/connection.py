@@ -75,6 +75,11 @@ class Connection(asyncio.Protocol):
         elif self.player is None or self.player.done():
             self.transport.close()
 
+    @property
+    def is_ending(self):
+        """It is being closed, or will be at once: what it had to send is out."""
+        return self.transport.is_closing() or (self.is_retired and self.entry and self.entry["sent"] is not None)
+
     def next_request(self):
         end = self.buffer.find(b"\r\n\r\n")
         if end < 0:

@@ -124,7 +124,18 @@ class Faultd:
             return {}
         if path == "/__ledger":
             return self.entries(query)
+        if path == "/__drop":
+            return await self.drop()
         return self.answer(path, body)
+
+    async def drop(self):
+        """Ends what rests, and answers when it has ended: who asks next finds it gone."""
+        data = [connection for connection in self.open if not connection.is_control]
+        for connection in data:
+            connection.retire()
+        ending = [connection.lost.wait() for connection in data if connection.is_ending]
+        await asyncio.wait_for(asyncio.gather(*ending), 10)
+        return {}
 
     def answer(self, path, body):
         data = [connection for connection in self.open if not connection.is_control]
@@ -140,10 +151,6 @@ class Faultd:
             }
         if path == "/__open":
             return {"open": len(data), "busy": sum(1 for one in data if one.player and not one.player.done())}
-        if path == "/__drop":
-            for connection in data:
-                connection.retire()
-            return {}
         if path == "/__cut":
             for connection in data:
                 connection.transport.abort()
