@@ -44,9 +44,10 @@ import Testing
         withUnsafeTemporaryAllocation(byteCount: 8, alignment: 1) { memory in
             var writer = TextWriter(memory)
             writer.literal("12345")
-            #expect(!writer.isFull)
+            let wasFull = writer.isFull
             writer.literal("6789")
-            #expect(writer.isFull && writer.count == 5)
+            let (isFull, count) = (writer.isFull, writer.count)
+            #expect(!wasFull && isFull && count == 5)
         }
     }
 

@@ -38,6 +38,17 @@ package protocol DialectCodec {
 
     /// An error for a caller, as a whole body.
     static func render(_ error: GatehouseError, requestID: String) -> ByteBuffer
+
+    /// The same where the dialect tells when it happened.
+    ///
+    /// - Parameter time: Seconds since 1970.
+    static func render(_ error: GatehouseError, requestID: String, time: Int) -> ByteBuffer
+}
+
+extension DialectCodec {
+    package static func render(_ error: GatehouseError, requestID: String, time: Int) -> ByteBuffer {
+        render(error, requestID: requestID)
+    }
 }
 
 /// Reads a stream of one dialect, whatever the sizes in which its bytes come.

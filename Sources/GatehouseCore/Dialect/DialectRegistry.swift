@@ -10,6 +10,7 @@ extension Dialect {
         case .bedrock: BedrockCodec.self
         case .cohere: CohereCodec.self
         case .ollama: OllamaCodec.self
+        case .native: NativeCodec.self
         }
     }
 }

@@ -9,4 +9,6 @@ package enum Dialect: String, Sendable, Hashable, CaseIterable {
     case bedrock = "bedrock.converse"
     case cohere = "cohere.v2"
     case ollama = "ollama.chat"
+    /// This gateway's own, which callers speak and no provider does.
+    case native = "gatehouse.generate"
 }

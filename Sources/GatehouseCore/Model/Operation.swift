@@ -5,6 +5,7 @@ package enum Operation: String, Sendable, CaseIterable {
     case responses
     case messages
     case generateContent = "generate_content"
+    case generate
     case countTokens = "count_tokens"
     case geminiCountTokens = "gemini_count_tokens"
     case embeddings
@@ -25,13 +26,14 @@ package enum Operation: String, Sendable, CaseIterable {
         case .messages, .countTokens: .anthropic
         case .generateContent, .geminiCountTokens, .embedContent: .gemini
         case .rerank: .cohere
+        case .generate: .native
         }
     }
 
     /// What kind of work it is.
     package var surface: Surface {
         switch self {
-        case .chatCompletions, .completions, .responses, .messages, .generateContent: .generation
+        case .chatCompletions, .completions, .responses, .messages, .generateContent, .generate: .generation
         case .countTokens, .geminiCountTokens: .tokenCount
         case .embeddings, .embedContent: .embeddings
         case .moderations: .moderation
@@ -61,6 +63,7 @@ package enum Operation: String, Sendable, CaseIterable {
         case .transcriptions: "/v1/audio/transcriptions"
         case .translations: "/v1/audio/translations"
         case .rerank: "/v1/rerank"
+        case .generate: "/api/generate"
         }
     }
 }

@@ -97,7 +97,7 @@ extension CallDriver {
         }
         record.status = error.code.status
         markFirstByte()
-        let body = request.operation.dialect.codec.render(error, requestID: request.id)
+        let body = request.operation.dialect.codec.render(error, requestID: request.id, time: time)
         record.bytesOut = body.readableBytes
         var head = head(error.code.status)
         head.retryAfter = error.retryAfter
@@ -108,7 +108,7 @@ extension CallDriver {
         if let attempt { return attempt.errorEvent(error, requestID: request.id) }
         var options = StreamOptions()
         options.asArray = request.target?.asArray ?? false
-        let identity = AnswerIdentity(call: request.id, model: record.model, created: 0)
+        let identity = AnswerIdentity(call: request.id, model: record.model, created: time)
         var encoder = request.operation.dialect.codec.streamEncoder(as: identity, options: options)
         var event = ByteBuffer()
         encoder.fail(error, requestID: request.id, to: &event)

@@ -27,6 +27,8 @@ package final class CallDriver {
     /// When the caller's own time is over, or that for reading on behind a caller who left.
     private var deadline: Scheduled<Void>?
     var record: CallRecord
+    /// When it began, in seconds since 1970 on the wall clock.
+    private(set) var time = 0
     private(set) var isSettled = false
     /// The caller has left, and the answer is read on for its bill.
     private(set) var isDraining = false
@@ -62,6 +64,7 @@ package final class CallDriver {
 
     /// Seconds since 1970 on the wall clock, for `created`.
     package func start(now: Int) {
+        time = now
         do throws(GatehouseError) {
             let head = try admit()
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {

@@ -24,6 +24,7 @@ enum DataPlaneRoutes {
         case "/v1/audio/speech": Match(operation: .speech)
         case "/v1/audio/transcriptions": Match(operation: .transcriptions)
         case "/v1/audio/translations": Match(operation: .translations)
+        case "/api/generate": Match(operation: .generate)
         case "/v1/rerank", "/v2/rerank": Match(operation: .rerank)
         default: try gemini(path, uri)
         }

@@ -410,7 +410,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var record = CallRecord(id: request.id, operation: request.match.operation, key: request.principal.name)
         record.status = error.code.status
         record.outcome = .failed(error.code, nil)
-        let body = request.match.operation.dialect.codec.render(error, requestID: request.id)
+        let codec = request.match.operation.dialect.codec
+        let body = codec.render(error, requestID: request.id, time: loop.now())
         record.bytesOut = body.readableBytes
         record.duration = .now() - request.start
         services.observer.settled(record)
@@ -548,7 +549,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         phaseTick = loop.tick
         waiting.removeAll()
         let id = loop.nextRequestID()
-        let body = dialect.codec.render(error, requestID: id)
+        let body = dialect.codec.render(error, requestID: id, time: loop.now())
         var record = CallRecord(id: id, operation: nil, key: "")
         record.status = error.code.status
         record.outcome = .failed(error.code, nil)

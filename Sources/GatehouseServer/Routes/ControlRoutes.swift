@@ -1,5 +1,6 @@
 import GatehouseCore
 import GatehouseEngine
+import Glibc
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -99,6 +100,7 @@ final class RouteTable: Sendable {
 enum CallerShape {
     static func of(_ request: Request) -> Dialect {
         if request.uri.path.hasPrefix("/v1beta/") || has("x-goog-api-key", request) { return .gemini }
+        if request.uri.path.hasPrefix("/api/") { return .native }
         return has("anthropic-version", request) ? .anthropic : .openAIChat
     }
 
@@ -113,10 +115,11 @@ enum ErrorResponse {
         var headers = HTTPFields()
         headers[.contentType] = "application/json"
         if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+        let body = CallerShape.of(request).codec.render(
+            error, requestID: id(request, context), time: Glibc.time(nil))
         return Response(
             status: HTTPResponse.Status(code: error.code.status), headers: headers,
-            body: ResponseBody(byteBuffer: CallerShape.of(request).codec.render(error, requestID: id(request, context)))
-        )
+            body: ResponseBody(byteBuffer: body))
     }
 
     /// The caller's own id of the request where it can stand in a log, else one of ours.

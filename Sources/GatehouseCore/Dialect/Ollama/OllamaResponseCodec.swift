@@ -18,7 +18,7 @@ enum OllamaResponseCodec {
             parts.append(try part(element, index, turn: time ?? ""))
         }
         var response = CanonicalResponse(
-            start: AnswerStart(model: body["model"]?.string, created: time.flatMap(OllamaTime.seconds)),
+            start: AnswerStart(model: body["model"]?.string, created: time.flatMap(RFC3339Time.seconds)),
             parts: parts, finish: OllamaAnswer.finish(body, hasCalls: !calls.isEmpty))
         let known = Set(OllamaAnswer.metrics(body).map(\.key))
             .union(["model", "created_at", "message", "done", "done_reason"])
@@ -62,7 +62,7 @@ enum OllamaResponseCodec {
             "thinking": thinking.isEmpty ? nil : .string(thinking),
             "tool_calls": calls.isEmpty ? nil : .array(calls),
         ]).adding(note("$message")?.object ?? [])
-        let created = OllamaTime.text(response.start.created ?? identity.created)
+        let created = RFC3339Time.text(response.start.created ?? identity.created)
         return JSONValue.object([
             "model": .string(response.start.model ?? identity.model),
             "created_at": note("$created_at") ?? .string(created), "message": message, "done": .bool(true),

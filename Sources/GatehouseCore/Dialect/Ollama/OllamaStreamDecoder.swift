@@ -29,7 +29,7 @@ struct OllamaStreamDecoder: StreamDecoder {
         if !isStarted {
             isStarted = true
             events.append(
-                .started(AnswerStart(model: line["model"]?.string, created: time.flatMap(OllamaTime.seconds))))
+                .started(AnswerStart(model: line["model"]?.string, created: time.flatMap(RFC3339Time.seconds))))
         }
         if let text = message["thinking"]?.string, !text.isEmpty { events.append(.reasoningDelta(text)) }
         if let text = message["content"]?.string, !text.isEmpty { events.append(.textDelta(text)) }

@@ -12,7 +12,7 @@ struct OllamaStreamEncoder: StreamEncoder {
         prefix.writeStaticString("{\"model\":")
         JSONText.write(identity.model, to: &prefix)
         prefix.writeStaticString(",\"created_at\":\"")
-        prefix.writeString(OllamaTime.text(identity.created))
+        prefix.writeString(RFC3339Time.text(identity.created))
         prefix.writeStaticString("\",\"message\":{\"role\":\"assistant\",\"content\":")
         self.prefix = prefix
     }

@@ -1,5 +1,5 @@
-/// Times as Ollama writes them (RFC 3339), to the second.
-enum OllamaTime {
+/// Times of RFC 3339 to the second, as several dialects write them.
+enum RFC3339Time {
     /// Seconds since 1970 as `2024-11-30T03:33:52Z`.
     static func text(_ seconds: Int) -> String {
         let seconds = min(max(seconds, 0), latest)

@@ -1,0 +1,117 @@
+/// Reads a request of the native API. What it does not know is refused by name: a caller must not believe that a word was
+/// heard that was not.
+enum NativeRequestDecoder {
+    private static let known = [
+        "model", "prompt", "messages", "system", "stream", "max_tokens", "temperature", "top_p", "stop", "effort",
+        "json_schema", "user",
+    ]
+
+    static func decode(_ body: JSONValue) throws(GatehouseError) -> CanonicalRequest {
+        var fields = try JSONFields(body)
+        var request = CanonicalRequest(model: try fields.requiredString("model"))
+        request.messages = try messages(&fields)
+        request.stream = try fields.bool("stream") ?? false
+        request.maxTokens = try fields.int("max_tokens", in: 1...1 << 40)
+        request.sampling.temperature = try fields.number("temperature")
+        request.sampling.topP = try fields.number("top_p")
+        request.sampling.stop = try fields.strings("stop") ?? []
+        request.user = try fields.string("user")
+        request.reasoning = try reasoning(&fields)
+        if let schema = fields.value("json_schema") {
+            guard schema.object != nil else { throw fields.invalid("json_schema", "must be a JSON schema") }
+            request.responseFormat = .jsonSchema(JSONSchemaFormat(schema: schema))
+        }
+        try refuseRest(fields)
+        return request
+    }
+
+    private static func refuseRest(_ fields: JSONFields) throws(GatehouseError) {
+        guard let unknown = fields.rest.first(where: { !$0.value.isNull || !known.contains($0.key) }) else { return }
+        let path = fields.path(unknown.key)
+        switch path {
+        case "session_id":
+            throw GatehouseError(
+                .unsupportedParameter, "A session is named by the header X-Session-ID.", param: path)
+        case "files":
+            throw GatehouseError(
+                .unsupportedParameter, "Files cannot be given by name yet: put their text into a message.",
+                param: path)
+        default:
+            throw GatehouseError(
+                .unknownParameter, "The field \(path.bounded(to: 100)) is not known. Known are \(known.joined(separator: ", ")).",
+                param: path.bounded(to: 100))
+        }
+    }
+
+    /// `prompt`, or `messages`, but not both: one of them would not be heard.
+    private static func messages(_ fields: inout JSONFields) throws(GatehouseError) -> [Message] {
+        var messages: [Message] = []
+        if let system = try fields.string("system") { messages.append(Message(role: .system, parts: [.text(system)])) }
+        let list = try fields.array("messages")
+        let prompt = try fields.string("prompt")
+        switch (prompt, list) {
+        case (let prompt?, nil):
+            guard !prompt.isEmpty else { throw fields.invalid("prompt", "must not be empty") }
+            messages.append(Message(role: .user, parts: [.text(prompt)]))
+        case (nil, let list?):
+            guard !list.isEmpty else { throw fields.invalid("messages", "must hold at least one message") }
+            for (index, element) in list.enumerated() {
+                messages.append(try message(element, fields.path("messages", index)))
+            }
+        case (.some, .some): throw fields.invalid("prompt", "must not stand beside messages")
+        case (nil, nil): throw fields.missing("prompt")
+        }
+        return messages
+    }
+
+    private static func message(_ value: JSONValue, _ path: String) throws(GatehouseError) -> Message {
+        var fields = try JSONFields(value, path: path)
+        let role: Message.Role =
+            switch try fields.requiredString("role") {
+            case "system": .system
+            case "user": .user
+            case "assistant": .assistant
+            default: throw fields.invalid("role", "must be system, user or assistant")
+            }
+        guard let content = fields.value("content") else { throw fields.missing("content") }
+        var parts: [Part] = []
+        if let text = content.string {
+            parts = [.text(text)]
+        } else if let elements = content.array {
+            for (index, element) in elements.enumerated() {
+                parts.append(try part(element, fields.path("content", index)))
+            }
+        } else {
+            throw fields.invalid("content", "must be a string or an array of parts")
+        }
+        try refuseRest(fields)
+        return Message(role: role, parts: parts)
+    }
+
+    /// `{"type":"text","text":…}` or `{"type":"image","url":…}`, whose URL may hold the data itself.
+    private static func part(_ value: JSONValue, _ path: String) throws(GatehouseError) -> Part {
+        var fields = try JSONFields(value, path: path)
+        let part: Part
+        switch try fields.requiredString("type") {
+        case "text": part = .text(try fields.requiredString("text"))
+        case "image": part = Part(.image(Media(url: try fields.requiredString("url"))))
+        default: throw fields.invalid("type", "must be text or image")
+        }
+        try refuseRest(fields)
+        return part
+    }
+
+    private static func reasoning(_ fields: inout JSONFields) throws(GatehouseError) -> Reasoning? {
+        guard let word = try fields.string("effort") else { return nil }
+        guard let effort = Reasoning.Effort(rawValue: word) else {
+            let words = Reasoning.Effort.allCases.map(\.rawValue).joined(separator: ", ")
+            throw fields.invalid("effort", "must be one of \(words)")
+        }
+        return Reasoning(effort: effort)
+    }
+}
+
+extension String {
+    /// At most so many letters, for errors that repeat what a caller wrote.
+    fileprivate func bounded(to limit: Int) -> String { count <= limit ? self : prefix(limit) + "…" }
+}
