@@ -38,9 +38,11 @@ import Testing
 
     @Test func theFormOfTheAnswerAndTheEffortAreHeard() throws {
         let read = try request(
-            #"{"model":"m","prompt":"x","effort":"high","json_schema":{"type":"object"},"stop":"END","temperature":0.20}"#)
+            #"{"model":"m","prompt":"x","effort":"high","json_schema":{"type":"object"},"stop":"END","temperature":0.20}"#
+        )
         #expect(read.reasoning?.effort == .high)
-        #expect(read.responseFormat == .jsonSchema(JSONSchemaFormat(schema: .object([.init("type", .string("object"))]))))
+        #expect(
+            read.responseFormat == .jsonSchema(JSONSchemaFormat(schema: .object([.init("type", .string("object"))]))))
         #expect(read.sampling.stop == ["END"] && read.sampling.temperature == "0.20")
     }
 
@@ -53,7 +55,10 @@ import Testing
         (#"{"model":"m","messages":[]}"#, .invalidValue, "messages"),
         (#"{"model":"m","messages":[{"role":"tool","content":"x"}]}"#, .invalidValue, "messages[0].role"),
         (#"{"model":"m","messages":[{"role":"user"}]}"#, .missingField, "messages[0].content"),
-        (#"{"model":"m","messages":[{"role":"user","content":"x","name":"n"}]}"#, .unknownParameter, "messages[0].name"),
+        (
+            #"{"model":"m","messages":[{"role":"user","content":"x","name":"n"}]}"#, .unknownParameter,
+            "messages[0].name"
+        ),
         (#"{"model":"m","prompt":"x","backend":"agy"}"#, .unknownParameter, "backend"),
         (#"{"model":"m","prompt":"x","files":["a"]}"#, .unsupportedParameter, "files"),
         (#"{"model":"m","prompt":"x","session_id":"a"}"#, .unsupportedParameter, "session_id"),
@@ -82,16 +87,20 @@ import Testing
     }
 
     @Test func allThatHappensIsTold() {
-        var finish = Finish(.stop, usage: Usage(input: 5, output: 2, cachedInput: 3), cost: Cost(unit: "usd", amount: "0.10"))
+        var finish = Finish(
+            .stop, usage: Usage(input: 5, output: 2, cachedInput: 3), cost: Cost(unit: "usd", amount: "0.10"))
         finish.session = "s1"
         let told = stream([
             .started(AnswerStart(model: "big", session: "s1")), .reasoningDelta("hm"), .textDelta("a\n\ndata: b"),
-            .toolStarted(id: "t1", name: "read", input: #"{"path":"x"}"#), .toolFinished(id: "t1", succeeded: false, denied: true),
-            .notice(Notice(.warning, "careful")), .limit(UsageLimit(kind: "five_hour", used: 0.5, resetsAt: 9)), .finished(finish),
+            .toolStarted(id: "t1", name: "read", input: #"{"path":"x"}"#),
+            .toolFinished(id: "t1", succeeded: false, denied: true),
+            .notice(Notice(.warning, "careful")), .limit(UsageLimit(kind: "five_hour", used: 0.5, resetsAt: 9)),
+            .finished(finish),
         ])
         #expect(
             told.map(\.name) == [
-                "started", "reasoning.delta", "text.delta", "tool.started", "tool.finished", "notice", "limit", "finished",
+                "started", "reasoning.delta", "text.delta", "tool.started", "tool.finished", "notice", "limit",
+                "finished",
             ])
         #expect(told[0].data["upstream_model"] == .string("big") && told[0].data["session"] == .string("s1"))
         #expect(told[2].data["text"] == .string("a\n\ndata: b"))
@@ -119,7 +128,8 @@ import Testing
     }
 
     @Test func nothingFollowsTheEnd() {
-        #expect(stream([.finished(Finish(.stop)), .textDelta("x")], error: GatehouseError(.internalError, "x")).count == 2)
+        #expect(
+            stream([.finished(Finish(.stop)), .textDelta("x")], error: GatehouseError(.internalError, "x")).count == 2)
     }
 
     @Test func aWholeAnswerIsOneObject() {

@@ -144,6 +144,23 @@ import Testing
         #expect(waiting.allSatisfy { $0.status == 502 } && scene.isAtRest)
     }
 
+    /// The key rests softly: nobody said for how long. Whoever waited behind it is served by it, and not refused before an
+    /// empty place.
+    @Test(arguments: [429, 401]) func aKeyThatFailsDoesNotTurnItsQueueAway(status: Int) {
+        let scene = scene(1, queue: 30)
+        scene.entries[0].keys = ["a"]
+        let first = scene.start()
+        let waiting = (0..<10).map { _ in scene.start() }
+        scene.refuse("p", status: status)
+        scene.loop.run()
+        #expect(first.status != nil && waiting.allSatisfy { $0.status == nil } && scene.requests("p").count == 2)
+        for _ in waiting {
+            scene.answer("p")
+            scene.loop.run()
+        }
+        #expect(waiting.allSatisfy { $0.status == 200 } && scene.isAtRest)
+    }
+
     @Test func nobodyWaitsTwice() {
         let scene = scene(1, queue: 30)
         scene.entries[0].keys = ["a"]

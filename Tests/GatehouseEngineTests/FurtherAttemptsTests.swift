@@ -46,6 +46,19 @@ import Testing
         #expect(scene.resilience.remainingTries(now: scene.now) == before, "the try that was not made is put back")
     }
 
+    /// Callers who ask for what the fallbacks cannot do must not use up everybody's tries.
+    @Test func aFallbackThatCannotTakeTheCallCostsNoTry() {
+        let scene = RouteScene("p", "q", lanes: ["q": .events])
+        let before = scene.resilience.remainingTries(now: scene.now)
+        for _ in 0..<20 {
+            let call = scene.start(#","n":2"#)
+            scene.refuse("p")
+            #expect(call.status == 502 && scene.requests("q").isEmpty)
+            for deployment in scene.resilience.deployments { deployment.reset() }
+        }
+        #expect(scene.resilience.remainingTries(now: scene.now) == before && scene.isAtRest)
+    }
+
     @Test func theEndOfThisGatewayEndsTheWait() {
         let scene = RouteScene("p", "q")
         scene.alias.settings.retries = 1

@@ -169,6 +169,7 @@ private struct Scan {
             switch operation {
             case .chatCompletions, .messages, .countTokens: (name, other, kind) = ("messages", nil, .messages)
             case .completions, .images: (name, other, kind) = ("prompt", nil, .text)
+            case .generate: (name, other, kind) = ("prompt", "messages", .any)
             case .responses, .embeddings, .speech: (name, other, kind) = ("input", nil, .text)
             case .generateContent: (name, other, kind) = ("contents", nil, .messages)
             case .geminiCountTokens: (name, other, kind) = ("contents", "generateContentRequest", .any)

@@ -11,4 +11,7 @@ package enum Dialect: String, Sendable, Hashable, CaseIterable {
     case ollama = "ollama.chat"
     /// This gateway's own, which callers speak and no provider does.
     case native = "gatehouse.generate"
+
+    /// Those that a provider may speak.
+    package static let ofProviders = allCases.filter { $0 != .native }
 }

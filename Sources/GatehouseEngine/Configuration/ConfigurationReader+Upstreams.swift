@@ -9,7 +9,7 @@ extension ConfigurationReader {
         var provider = ProviderConfiguration(name: name ?? "", kind: kind ?? "")
         section.read("baseURL", .baseURL, into: &provider.baseURL)
         section.read("allowPlaintext", .flag, into: &provider.allowPlaintext)
-        section.readList("dialects", .word, into: &provider.dialects)
+        section.readList("dialects", .word(of: Dialect.ofProviders), into: &provider.dialects)
         section.read("region", .name, into: &provider.region)
         section.read("project", .name, into: &provider.project)
         section.read("credentialsFile", .absolutePath, into: &provider.credentialsFile)

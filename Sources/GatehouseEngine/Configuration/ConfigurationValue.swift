@@ -66,10 +66,15 @@ extension ConfigurationValue where Value == Rate {
 }
 
 extension ConfigurationValue where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    static var word: Self {
-        let words = Value.allCases.map(\.rawValue)
+    static var word: Self { word(of: Array(Value.allCases)) }
+
+    /// One of some of them.
+    static func word(of values: [Value]) -> Self {
+        let words = values.map(\.rawValue)
         let list = words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
-        return Self(what: words.count < 2 ? words.joined() : list) { Value(rawValue: $0) }
+        return Self(what: words.count < 2 ? words.joined() : list) { text in
+            words.contains(text) ? Value(rawValue: text) : nil
+        }
     }
 }
 

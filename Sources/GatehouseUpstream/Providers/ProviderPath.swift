@@ -56,6 +56,8 @@ enum ProviderPath {
         case .bedrock: return root + "/model/" + encoded(model) + (stream ? "/converse-stream" : "/converse")
         case .ollama:
             return besideVersion(place.base) + "/api/chat"
+        // Configurations and rows name those of providers only.
+        case .native: return root
         }
     }
 

@@ -5,7 +5,7 @@ import Testing
 @Suite(.enabled(if: Recording.corpus != nil, "the corpus ../shared/traffic is not there"))
 struct WireCorpusTests {
     private static let lawful: Set = Set(
-        Dialect.allCases.filter { $0 != .native }.map(\.rawValue) + ["openai.embeddings", "cohere.embed", "other.embed"])
+        Dialect.ofProviders.map(\.rawValue) + ["openai.embeddings", "cohere.embed", "other.embed"])
 
     private static let others = [
         "anthropic.batches": batches,

@@ -38,7 +38,8 @@ enum NativeRequestDecoder {
                 param: path)
         default:
             throw GatehouseError(
-                .unknownParameter, "The field \(path.bounded(to: 100)) is not known. Known are \(known.joined(separator: ", ")).",
+                .unknownParameter,
+                "The field \(path.bounded(to: 100)) is not known. Known are \(known.joined(separator: ", ")).",
                 param: path.bounded(to: 100))
         }
     }
