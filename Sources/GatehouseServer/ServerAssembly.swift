@@ -1,3 +1,4 @@
+package import GatehouseCore
 import GatehouseEngine
 package import Logging
 package import NIOCore
@@ -13,6 +14,8 @@ package struct ControlServices: Sendable {
     package var agentHost: @Sendable () -> AgentHostHealth?
     /// The exposition of all metrics; `nil` when they are off.
     package var renderMetrics: (@Sendable () -> ByteBuffer)?
+    /// Files that agents made; `nil` when none are kept.
+    package var artifacts: (any ArtifactStore)?
 
     package init(
         readiness: Readiness, version: String, openConnections: @escaping @Sendable () -> Int,
@@ -70,6 +73,7 @@ package enum ServerAssembly {
         let routes = ControlRoutes(snapshots: frontDoor.snapshots)
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
+        ArtifactRoutes.add(to: routes, control.artifacts)
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,

@@ -16,6 +16,10 @@ enum AgentEvents {
                 logger.log(
                     level: needsSandbox ? .error : .notice, "Agents that need a sandbox are refused",
                     metadata: ["reason": "\(reason)"])
+            case .artifactsRefused(let agent, let count):
+                logger.notice(
+                    "Files that an agent left were not kept: too large, too many, or no plain files",
+                    metadata: ["agent": "\(agent)", "files": "\(count)"])
             case .supervisorLost(let run, let processes):
                 logger.error(
                     "The supervisor of an agent was killed; what it left was ended",

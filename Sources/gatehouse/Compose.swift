@@ -40,10 +40,12 @@ struct Composition {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
         ProcessMemory.returnLargePieces()
-        let runner = AgentRunner(runnerConfiguration)
+        let artifacts = artifactStore(group)
+        let runner = AgentRunner(runnerConfiguration(artifacts))
         let (limits, sockets) = fileLimits()
         let factory = UpstreamFactory(
-            group: group, runner: runner, tls: try clientTLS(), proxy: try proxy(), sockets: sockets, version: version,
+            group: group, runner: runner, tls: try Self.clientTLS(environment), proxy: try Self.proxy(environment),
+            sockets: sockets, version: version,
             environment: environment, logger: logger)
         let resilience = Resilience(alert: KeyAlerts.logging(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
@@ -68,16 +70,16 @@ struct Composition {
             text.sample("gatehouse_memory_pressure", watch.share)
         }
         let readiness = Readiness()
+        var control = ControlServices(
+            readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
+            agentHost: { runner.host.map(AgentHostHealth.init) },
+            renderMetrics: renderMetrics)
+        control.artifacts = artifacts
         let server = ServerAssembly.make(
             .init(
                 host: configuration.server.host, port: configuration.server.port,
                 tls: try serverTLS()),
-            frontDoor: frontDoor,
-            control: ControlServices(
-                readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
-                agentHost: { runner.host.map(AgentHostHealth.init) },
-                renderMetrics: renderMetrics),
-            group: group, logger: logger, onRunning: onRunning)
+            frontDoor: frontDoor, control: control, group: group, logger: logger, onRunning: onRunning)
         let agents = AgentService(runner: runner, hasAgents: !configuration.agents.isEmpty, logger: logger)
         let drain = TimeAmount(configuration.server.drain)
         let signals = SignalService(
@@ -115,13 +117,29 @@ struct Composition {
         return (limits, SocketBudget(limit: OpenFiles.upstreams(beside: limits.connections, allowed: files)))
     }
 
-    private var runnerConfiguration: AgentRunnerConfiguration {
+    private func runnerConfiguration(_ artifacts: any ArtifactStore) -> AgentRunnerConfiguration {
         var runner = AgentRunnerConfiguration(
             supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
             runsDirectory: dataDirectory + "/runs", environment: environment)
         let needsSandbox = configuration.agents.contains { $0.sandbox != .off }
         runner.onEvent = AgentEvents.logging(logger, needsSandbox: needsSandbox)
+        runner.artifacts = artifacts
         return runner
+    }
+
+    /// Files that agents made, swept of old ones by a timer.
+    private func artifactStore(_ group: any EventLoopGroup) -> DiskArtifactStore {
+        let settings = configuration.artifacts
+        let ttl = max(1, Int(settings.ttl.components.seconds))
+        let store = DiskArtifactStore(
+            directory: dataDirectory,
+            limits: .init(
+                file: settings.maxSize, run: settings.maxTotal, count: settings.maxFiles, owner: settings.quota,
+                ttl: ttl))
+        group.any().scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(Int64(min(ttl, 60)))) { _ in
+            NIOThreadPool.singleton.submit { _ in _ = store.sweep() }
+        }
+        return store
     }
 
     private func memoryWatch(_ group: any EventLoopGroup, shrink: @escaping @Sendable () -> Void) -> MemoryWatch {
@@ -139,7 +157,7 @@ struct Composition {
     }
 
     /// What providers are verified against: the system's roots, and those of `SSL_CERT_FILE`.
-    private func clientTLS() throws(StartProblem) -> NIOSSLContext {
+    static func clientTLS(_ environment: [String: String]) throws(StartProblem) -> NIOSSLContext {
         do {
             return try HTTPConnector.makeTLSContext(additionalRoots: environment["SSL_CERT_FILE"].map { [$0] } ?? [])
         } catch {
@@ -155,7 +173,7 @@ struct Composition {
         }
     }
 
-    private func proxy() throws(StartProblem) -> HTTPProxy? {
+    static func proxy(_ environment: [String: String]) throws(StartProblem) -> HTTPProxy? {
         do {
             return try HTTPProxy(environment: environment)
         } catch {

@@ -19,6 +19,7 @@ struct Gatehouse: AsyncParsableCommand {
             """,
         version: GatehouseVersion.current,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, ModelsCommand.self, AgentsCommand.self, VersionCommand.self,
+            ServeCommand.self, CheckCommand.self, DoctorCommand.self, ModelsCommand.self, AgentsCommand.self,
+            VersionCommand.self,
         ])
 }

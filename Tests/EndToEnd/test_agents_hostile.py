@@ -45,7 +45,9 @@ def agent(tmp_path_factory):
 def configured(agent, mode, sandbox):
     more = {"output": "claude"} if mode == "one-line" else {}
     patience = dict(SOON) if MODES[mode][0] == 504 else {"grace": "200ms"}
-    return agent.configuration(mode, f"{mode}-{sandbox}", sandbox=sandbox, concurrency=PARALLEL, timeouts=patience, **more)
+    # A place is free again when nothing of its run is left, which may be after the answer: more places than callers.
+    return agent.configuration(
+        mode, f"{mode}-{sandbox}", sandbox=sandbox, concurrency=4 * PARALLEL, timeouts=patience, **more)
 
 
 @pytest.fixture(scope="module")

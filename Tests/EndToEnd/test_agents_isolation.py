@@ -31,6 +31,7 @@ MAY_SEE = {
     "qwen": {"OPENAI_API_KEY"},
     "opencode": {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"},
     "llm": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
+    "pi": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
 }
 #: The arguments of each agent, for the model `word-1.0`, the prompt aside.
 ARGUMENTS = {
@@ -52,6 +53,7 @@ ARGUMENTS = {
              "-m", "word-1.0"],
     "cursor-agent": ["-p", "--output-format", "stream-json", "--mode", "ask", "--trust", "--model", "word-1.0"],
     "llm": ["prompt", "-n", "-u", "-m", "word-1.0"],
+    "pi": ["--print", "--mode", "json", "--no-session", "--tools", "read,grep,find,ls", "--model", "word-1.0"],
 }
 #: Text that must never become more than text.
 HOSTILE = "--dangerously-skip-permissions\n$(touch OWNED) `touch OWNED` ; rm x | tee \"x\" 'y' \\ %s\n--model evil\n"

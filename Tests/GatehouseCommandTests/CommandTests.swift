@@ -10,7 +10,8 @@ import Testing
     @Test(arguments: [
         (["serve", "--config", "a.yaml", "--host", "127.0.0.1", "--port", "9", "--data-dir", "d"], "ServeCommand"),
         (["check", "--config", "a.yaml"], "CheckCommand"), (["version", "--json"], "VersionCommand"),
-        (["agents", "--json"], "AgentsCommand"), (["models", "--json"], "ModelsCommand"),
+        (["agents", "--json"], "AgentsListCommand"), (["agents", "record", "x", "-o", "f"], "AgentsRecordCommand"),
+        (["doctor", "--json", "--run", "--timeout", "3"], "DoctorCommand"), (["models", "--json"], "ModelsCommand"),
     ])
     func areUnderstood(_ arguments: [String], _ expected: String) throws {
         let command = try Gatehouse.parseAsRoot(arguments)
@@ -19,7 +20,8 @@ import Testing
 
     @Test(arguments: [
         ["serve", "--port", "65536"], ["serve", "--port", "-1"], ["serve", "--port", "http"], ["serve", "extra"],
-        ["nonsense"], ["check", "--confg", "x"], ["version", "--jsn"],
+        ["nonsense"], ["check", "--confg", "x"], ["version", "--jsn"], ["agents", "record"],
+        ["doctor", "--timeout", "0"],
     ])
     func wrongUseExitsWith64(_ arguments: [String]) {
         do {
@@ -79,13 +81,13 @@ import Testing
             ConfigurationCatalog.Agent(name: "claude", kind: "claude", executable: "/bin/claude"),
             ConfigurationCatalog.Agent(name: "codex", kind: "codex", executable: "/bin/codex"),
         ]
-        let lines = AgentsCommand.list(tree, found: found)
+        let lines = AgentsListCommand.list(tree, found: found)
         #expect(
             lines == [
                 .init(name: "writer", kind: "claude", command: ["/bin/claude"], isConfigured: true),
                 .init(name: "codex", kind: "codex", command: ["/bin/codex"], isConfigured: false),
             ])
-        let json = try JSONValue(parsing: Array(AgentsCommand.render(lines).utf8))
+        let json = try JSONValue(parsing: Array(AgentsListCommand.render(lines).utf8))
         #expect(json["agents"]?[1]?["configured"] == .bool(false))
     }
 

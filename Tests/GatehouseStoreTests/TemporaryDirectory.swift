@@ -23,7 +23,10 @@ final class TemporaryDirectory {
     }
 
     private func remove(_ path: String) {
-        if let directory = opendir(path) {
+        var status = stat()
+        // A link is removed, never what it leads to.
+        let isFolder = lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if isFolder, let directory = opendir(path) {
             while let entry = readdir(directory) {
                 let name = withUnsafeBytes(of: entry.pointee.d_name) {
                     String(cString: Array($0.prefix { $0 != 0 }) + [0])

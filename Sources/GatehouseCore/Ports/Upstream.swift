@@ -8,6 +8,9 @@ package protocol Upstream: AnyObject, Sendable {
     /// How what it starts on this host is confined, in a word for records; `nil` where it starts nothing.
     var sandbox: String? { get }
 
+    /// Whether files that it makes on the way are kept for the caller.
+    var keepsArtifacts: Bool { get }
+
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
     /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
     func start(
@@ -17,6 +20,7 @@ package protocol Upstream: AnyObject, Sendable {
 
 extension Upstream {
     package var sandbox: String? { nil }
+    package var keepsArtifacts: Bool { false }
 }
 
 /// What an upstream is spoken to in.
@@ -52,6 +56,8 @@ package struct UpstreamRequest: Sendable {
     /// The caller showed that the request may be carried out twice (`Idempotency-Key`): a connection that turns out to be
     /// dead may then be replaced without a word.
     package var mayRepeat = false
+    /// Where files belong that a target makes on the way.
+    package var place: ArtifactPlace?
 
     package init(
         id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,

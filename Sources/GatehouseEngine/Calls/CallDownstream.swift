@@ -24,6 +24,8 @@ package struct CallResponseHead: Sendable {
     /// The model's name there.
     package var model: String?
     package var attempts = 0
+    /// The session that the target's files are kept with, where it may make some.
+    package var artifacts: String?
     package var retryAfter: Int?
     /// Fields of the caller that the target did not see.
     package var dropped: [String] = []

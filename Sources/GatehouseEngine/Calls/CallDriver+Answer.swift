@@ -135,6 +135,7 @@ extension CallDriver {
         if !record.upstreamModel.isEmpty { head.model = record.upstreamModel }
         head.attempts = record.attempts
         head.dropped = record.dropped
+        if current?.target.entry.upstream.keepsArtifacts == true { head.artifacts = request.place.session }
         head.isArray = request.target?.asArray ?? false
         if request.operation.surface != .generation { head.contentType = current?.contentType }
         return head

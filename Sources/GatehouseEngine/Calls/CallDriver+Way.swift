@@ -29,6 +29,7 @@ extension CallDriver {
             request, asked.head, target, memory: memory, previous: asked.previous, now: asked.now)
         prepared.request.key = lease.key
         prepared.request.mayRepeat = request.mayRepeat
+        prepared.request.place = request.place
         if let failed {
             record.tries.append(CallRecord.Try(failed.attempt.target, failed.failure.kind.label))
             self.failed = nil

@@ -29,6 +29,9 @@ package final class CallRequest {
     /// When its head came.
     package let start: NIODeadline
 
+    /// Where files belong that are made on the way: with the caller's session, else with the call.
+    var place: ArtifactPlace { ArtifactPlace(owner: principal.name, session: session ?? id) }
+
     package init(
         id: String, operation: Operation, principal: Principal, snapshot: RoutingSnapshot, body: ByteBuffer,
         start: NIODeadline

@@ -20,7 +20,7 @@ package struct ConfigurationDocument {
         .map([
             ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
             ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
-            ("responses", responses), ("logging", logging), ("telemetry", telemetry),
+            ("responses", responses), ("artifacts", artifacts), ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
         ])
@@ -68,6 +68,14 @@ package struct ConfigurationDocument {
 
     private var cache: ConfigurationNode {
         .map([("enabled", .flag(tree.cache.enabled)), ("ttl", .duration(tree.cache.ttl))])
+    }
+
+    private var artifacts: ConfigurationNode {
+        .map([
+            ("maxSize", .size(tree.artifacts.maxSize)), ("maxTotal", .size(tree.artifacts.maxTotal)),
+            ("maxFiles", .number(tree.artifacts.maxFiles)), ("quota", .size(tree.artifacts.quota)),
+            ("ttl", .duration(tree.artifacts.ttl)),
+        ])
     }
 
     private var responses: ConfigurationNode {

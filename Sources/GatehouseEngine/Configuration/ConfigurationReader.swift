@@ -63,7 +63,7 @@ struct ConfigurationReader {
         section.read("heartbeat", .duration(atLeast: .zero), into: &server.heartbeat)
     }
 
-    // MARK: storage, shared, files, cache, responses, logging, telemetry
+    // MARK: storage, shared, files, cache, responses, artifacts, logging, telemetry
 
     private func readOperations(_ root: ConfigurationSection, into tree: inout GatehouseConfiguration) {
         root.section("storage") { section in
@@ -88,6 +88,13 @@ struct ConfigurationReader {
             section.read("maxEntry", .size(0...(1 << 30)), into: &tree.responses.maxEntry)
             section.read("maxSize", .size(0...Self.maximumSize), into: &tree.responses.maxSize)
             section.read("maxPerKey", .integer(1...1_000_000), into: &tree.responses.maxPerKey)
+        }
+        root.section("artifacts") { section in
+            section.read("maxSize", .size(0...Self.maximumSize), into: &tree.artifacts.maxSize)
+            section.read("maxTotal", .size(0...Self.maximumSize), into: &tree.artifacts.maxTotal)
+            section.read("maxFiles", .integer(0...10_000), into: &tree.artifacts.maxFiles)
+            section.read("quota", .size(0...Self.maximumSize), into: &tree.artifacts.quota)
+            section.read("ttl", .duration(), into: &tree.artifacts.ttl)
         }
         root.section("logging") { section in
             section.read("level", .word, into: &tree.logging.level)

@@ -54,6 +54,21 @@ package struct ResponsesConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Files that agents make in the folder they work in. Keys below `artifacts`.
+package struct ArtifactsConfiguration: Sendable, Equatable {
+    /// Bytes of one file; a larger one is not kept.
+    package var maxSize = 32 << 20
+    /// Bytes of all files of one run.
+    package var maxTotal = 128 << 20
+    /// Files of one run.
+    package var maxFiles = 100
+    /// Bytes of all files of one key.
+    package var quota = 1 << 30
+    package var ttl: Duration = .seconds(24 * 3600)
+
+    package init() {}
+}
+
 /// Logs and access records. Keys below `logging`.
 package struct LoggingConfiguration: Sendable, Equatable {
     package var level: Logger.Level = .info

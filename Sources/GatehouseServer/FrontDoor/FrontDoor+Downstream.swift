@@ -146,6 +146,11 @@ extension FrontDoor: CallDownstream {
             writer.literal("\r\nx-gatehouse-attempts: ")
             writer.decimal(UInt64(head.attempts))
         }
+        // A session's name is of letters, digits and a few marks, as a request's id is.
+        if let session = head.artifacts, Self.isHeaderValue(session) {
+            writer.literal("\r\nx-gatehouse-artifacts: /api/artifacts/")
+            writer.text(session)
+        }
         if !head.dropped.isEmpty { writeDropped(head.dropped, to: &writer) }
         if let seconds = head.retryAfter {
             writer.literal("\r\nretry-after: ")

@@ -20,6 +20,8 @@ package protocol AgentCLI: Sendable {
     var needsNetwork: Bool { get }
     /// Whether it acts on `/command` and `@path` inside a prompt, so that these must be defused.
     var readsCommands: Bool { get }
+    /// What is known of its versions, and of how it is installed and logged in.
+    var contract: AgentContract { get }
 
     /// The arguments behind the executable. Only validated words and fixed text may stand in them, and the prompt where
     /// `delivery` is `.argument`.
@@ -37,6 +39,7 @@ extension AgentCLI {
     package var fileVariables: [String] { [] }
     package var needsNetwork: Bool { true }
     package var readsCommands: Bool { true }
+    package var contract: AgentContract { AgentContract() }
 }
 
 /// How a prompt reaches an agent.

@@ -2,7 +2,7 @@
 package enum AgentKind: String, Sendable, CaseIterable {
     case gemini, claude, codex, copilot, agy, opencode, qwen
     case cursorAgent = "cursor-agent"
-    case llm
+    case llm, pi
     /// Described by its settings.
     case custom
 
@@ -18,6 +18,7 @@ package enum AgentKind: String, Sendable, CaseIterable {
         case .qwen: Qwen()
         case .cursorAgent: CursorAgent()
         case .llm: LLM()
+        case .pi: Pi()
         case .custom: nil
         }
     }

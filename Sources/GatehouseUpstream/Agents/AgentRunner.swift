@@ -16,6 +16,10 @@ package struct AgentRunnerConfiguration: Sendable {
     package var backlog = 1024
     /// Told what the operator should know. Called from any task; it must not block.
     package var onEvent: @Sendable (AgentRunnerEvent) -> Void = { _ in }
+    /// Notes what a run prints, for a transcript; `nil` in a gateway.
+    package var recording: AgentRecording?
+    /// Keeps what agents make in the folder they work in; `nil` to keep nothing.
+    package var artifacts: (any ArtifactStore)?
 
     package init(supervisor: String, runsDirectory: String, environment: [String: String]) {
         self.supervisor = supervisor
@@ -45,6 +49,8 @@ package enum AgentRunnerEvent: Sendable, Equatable {
     case swept(runs: Int, processes: [String])
     /// Agents with a sandbox will be refused.
     case noSandbox(String)
+    /// Files that a run left were not kept: too large, too many, or no plain files.
+    case artifactsRefused(agent: String, count: Int)
     /// A supervisor was killed; what it left is ended.
     case supervisorLost(run: String, processes: [String])
 }
@@ -76,6 +82,8 @@ package final class AgentRunner: Sendable {
         self.configuration = configuration
         (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(configuration.backlog))
     }
+
+    var keepsArtifacts: Bool { configuration.artifacts != nil }
 
     /// Agents whose processes are there now.
     package var activeRuns: Int { state.withLock { $0.running.count } }
@@ -206,10 +214,29 @@ package final class AgentRunner: Sendable {
     private func execute(_ launch: AgentLaunch, _ run: AgentRun, in directory: RunDirectory) async
         -> AgentProcess.Result
     {
-        var result = await AgentProcess(launch, run: run).execute()
+        configuration.recording?.begin(launch, prompt: run.prompt)
+        let before = await snapshot(run, directory)
+        var result = await AgentProcess(launch, run: run, recording: configuration.recording).execute()
         let report = await offload { RunReport.read(directory.reportFile) }
+        if let report { configuration.recording?.end(report.status) }
         if let failure = report?.failure(stderr: result.stderr) { result.status = .failure(failure) }
+        if let before { await collect(run, directory, since: before) }
         return result
+    }
+
+    /// What is in the folder it works in before it begins; `nil` when nothing of it is kept.
+    private func snapshot(_ run: AgentRun, _ directory: RunDirectory) async -> FolderSnapshot? {
+        guard let store = configuration.artifacts, run.place != nil else { return nil }
+        return await offload { store.snapshot(of: directory.work) }
+    }
+
+    /// Keeps what it has made. It is over, and the caller has not been told yet: who asks behind the answer finds it.
+    private func collect(_ run: AgentRun, _ directory: RunDirectory, since before: FolderSnapshot) async {
+        guard let store = configuration.artifacts, let place = run.place else { return }
+        let harvest = await offload { store.collect(directory.work, since: before, for: place) }
+        if harvest.refused > 0 {
+            configuration.onEvent(.artifactsRefused(agent: run.settings.name, count: harvest.refused))
+        }
     }
 
     /// Whether nothing of a run is left. A supervisor that was killed could not see to that, so what it left is ended; where

@@ -34,6 +34,8 @@ package struct AgentSettings: Sendable, Equatable {
     /// Between SIGTERM and SIGKILL.
     package var grace = Duration.seconds(2)
     package var limits = AgentLimits()
+    /// Arguments in the place of those of a run, for `AgentProbe`; nothing is asked then.
+    var probe: [String]?
 
     package init(name: String, kind: AgentKind) {
         self.name = name
@@ -42,7 +44,8 @@ package struct AgentSettings: Sendable, Equatable {
 
     /// What is fixed about this agent.
     var cli: any AgentCLI {
-        kind.cli ?? Custom(command: command, delivery: prompt, output: output)
+        let own = kind.cli ?? Custom(command: command, delivery: prompt, output: output)
+        return probe.map { ProbedCLI(own: own, arguments: $0) } ?? own
     }
 }
 

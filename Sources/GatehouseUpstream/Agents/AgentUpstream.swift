@@ -5,12 +5,14 @@ package import NIOCore
 package final class AgentUpstream: Upstream {
     package let settings: AgentSettings
     package let sandbox: String?
+    package let keepsArtifacts: Bool
     private let runner: AgentRunner
     private let slots: AgentSlots
 
     package init(settings: AgentSettings, runner: AgentRunner) {
         self.settings = settings
         self.sandbox = settings.policy
+        self.keepsArtifacts = settings.makesArtifacts && runner.keepsArtifacts
         self.runner = runner
         self.slots = AgentSlots(limit: max(1, settings.concurrency))
     }
@@ -61,7 +63,7 @@ package final class AgentUpstream: Upstream {
             }
             let run = AgentRun(
                 id: Self.randomID(), settings: settings, model: model, prompt: prompt,
-                eventLoop: eventLoop, reply: reply, slots: slots)
+                eventLoop: eventLoop, reply: reply, slots: slots, place: keepsArtifacts ? request.place : nil)
             guard runner.submit(run) else {
                 slots.release()
                 return FailedAttempt(

@@ -4,6 +4,9 @@ import GatehouseCore
 /// kernel's 128 KiB per argument and makes it visible in the list of processes.
 struct Agy: AgentCLI {
     let executables = ["agy"]
+    let contract = AgentContract(
+        tried: "1.2.17", minimum: "1.1.0", installation: "update it: before 1.1 it prints nothing to a pipe",
+        login: "run agy once and log in")
     let environmentNames: [String] = []
     let environment = ["AGY_CLI_DISABLE_AUTO_UPDATE": "T", "NO_BROWSER": "true"]
     let delivery = PromptDelivery.argument

@@ -3,6 +3,9 @@ import GatehouseCore
 /// Claude Code, read-only: it may look at files of its empty working directory and change nothing.
 struct Claude: AgentCLI {
     let executables = ["claude"]
+    let contract = AgentContract(
+        tried: "2.1.207", loginArguments: ["auth", "status"], installation: "npm install -g @anthropic-ai/claude-code",
+        login: "claude auth login, or claude setup-token and CLAUDE_CODE_OAUTH_TOKEN, or ANTHROPIC_API_KEY")
     let environmentNames = [
         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN",
         "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",

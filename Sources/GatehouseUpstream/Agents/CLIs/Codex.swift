@@ -3,6 +3,9 @@ import GatehouseCore
 /// OpenAI's Codex. `-` reads the prompt from stdin; it gives whole messages, never deltas.
 struct Codex: AgentCLI {
     let executables = ["codex"]
+    let contract = AgentContract(
+        tried: "0.144.1", loginArguments: ["login", "status"], installation: "npm install -g @openai/codex",
+        login: "codex login --device-auth, or CODEX_API_KEY")
     let environmentNames = ["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CODEX_HOME"]
     let readsCommands = false
     let homeFolders = [

@@ -3,6 +3,9 @@ import GatehouseCore
 /// GitHub Copilot CLI. Without `-p` it reads the prompt from stdin. It tells its cost in premium requests, not tokens.
 struct Copilot: AgentCLI {
     let executables = ["copilot"]
+    let contract = AgentContract(
+        tried: "1.0.81", installation: "npm install -g @github/copilot",
+        login: "copilot login, or set COPILOT_GITHUB_TOKEN")
     let environmentNames = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_HOME"]
     let homeFolders = [AgentHomeFolder(".copilot", variable: "COPILOT_HOME", [.copy("config.json")])]
 

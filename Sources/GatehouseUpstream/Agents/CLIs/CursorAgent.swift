@@ -3,6 +3,9 @@ import GatehouseCore
 /// Cursor's agent, in its mode that only answers. A failure writes no record at all: exit code and standard error tell.
 struct CursorAgent: AgentCLI {
     let executables = ["cursor-agent"]
+    let contract = AgentContract(
+        tried: "2026.01.28", loginArguments: ["status"], installation: "install it from cursor.com/cli",
+        login: "cursor-agent login, or set CURSOR_API_KEY")
     let environmentNames = ["CURSOR_API_KEY"]
     let environment = ["NO_OPEN_BROWSER": "1"]
     let homeFolders = [

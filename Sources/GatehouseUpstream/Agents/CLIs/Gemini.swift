@@ -3,6 +3,9 @@ import GatehouseCore
 /// google-gemini/gemini-cli. The prompt on stdin alone makes it headless; it must come at once and stay below 8 MiB.
 struct Gemini: AgentCLI {
     let executables = ["gemini"]
+    let contract = AgentContract(
+        tried: "0.11.0", installation: "npm install -g @google/gemini-cli",
+        login: "run gemini once and log in, or set GEMINI_API_KEY")
     let environmentNames = [
         "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_CLOUD_PROJECT",
         "GOOGLE_CLOUD_LOCATION", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_GEMINI_BASE_URL", "GEMINI_CLI_HOME",

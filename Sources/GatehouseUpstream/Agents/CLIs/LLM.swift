@@ -3,6 +3,8 @@ import GatehouseCore
 /// Simon Willison's `llm`: plain text on stdout, tokens on standard error, no tools unless asked for.
 struct LLM: AgentCLI {
     let executables = ["llm"]
+    let contract = AgentContract(
+        tried: "0.36", minimum: "0.23", installation: "pipx install llm", login: "llm keys set NAME")
     let environmentNames = [
         "LLM_USER_PATH", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY",
         "OPENROUTER_KEY",

@@ -3,6 +3,9 @@ import GatehouseCore
 /// opencode. It reads stdin to its end and gives whole parts, never deltas.
 struct OpenCode: AgentCLI {
     let executables = ["opencode"]
+    let contract = AgentContract(
+        tried: "1.1.49", installation: "npm install -g opencode-ai",
+        login: "opencode auth login, or the vendor's key in the environment")
     let environmentNames = [
         "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY",
         "OPENCODE_CONFIG", "OPENCODE_CONFIG_CONTENT", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",

@@ -3,6 +3,8 @@ import GatehouseCore
 /// Everything that is needed to start the process of one run.
 struct AgentLaunch: Sendable, Equatable {
     var supervisor: String
+    /// The agent's executable and arguments.
+    var command: [String]
     /// The supervisor's arguments: its limits, then the sandbox, then the agent's executable and arguments.
     var arguments: [String]
     var environment: [String: String]
@@ -25,7 +27,7 @@ struct AgentLaunch: Sendable, Equatable {
         let settings = run.settings
         let cli = settings.cli
         let environment = configuration.environment
-        guard let path = Self.executable(settings, cli: cli, path: environment["PATH"] ?? "") else {
+        guard let path = Self.executable(settings, path: environment["PATH"] ?? "") else {
             throw Failure(.spawn, detail: "ENOENT: \(settings.command.first ?? cli.executables.first ?? "no command")")
         }
         guard run.prompt.utf8.count <= cli.promptLimit else {
@@ -40,6 +42,7 @@ struct AgentLaunch: Sendable, Equatable {
             totalSeconds: Int(settings.timeouts.total.components.seconds))
         let leading = settings.kind == .custom ? [] : Array(settings.command.dropFirst())
         let command = [path] + leading + cli.arguments(invocation)
+        self.command = command
         var places = AgentPlaces(directory, settings, host: environment)
         if isConfined { places = places.confined }
         self.environment = AgentEnvironment.make(settings, cli: cli, places: places, host: environment)
@@ -61,9 +64,9 @@ struct AgentLaunch: Sendable, Equatable {
         }
     }
 
-    private static func executable(_ settings: AgentSettings, cli: any AgentCLI, path: String) -> String? {
+    static func executable(_ settings: AgentSettings, path: String) -> String? {
         if let command = settings.command.first { return AgentDiscovery.find(command, path: path) }
-        return cli.executables.lazy.compactMap { AgentDiscovery.find($0, path: path) }.first
+        return settings.cli.executables.lazy.compactMap { AgentDiscovery.find($0, path: path) }.first
     }
 }
 

@@ -20,11 +20,13 @@ struct AgentProcess {
 
     let launch: AgentLaunch
     let run: AgentRun
+    let recording: AgentRecording?
     private let stderr = TailBuffer(limit: stderrLimit)
 
-    init(_ launch: AgentLaunch, run: AgentRun) {
+    init(_ launch: AgentLaunch, run: AgentRun, recording: AgentRecording? = nil) {
         self.launch = launch
         self.run = run
+        self.recording = recording
     }
 
     /// Returns when the supervisor has ended, and with it the whole tree. `AgentRun.stop()` ends the tree, and so does
@@ -90,7 +92,10 @@ struct AgentProcess {
     private func read(_ errors: SubprocessOutputSequence) async throws {
         var quota = OutputQuota(launch.outputLimit)
         for try await bytes in errors {
-            bytes.withUnsafeBytes { stderr.append($0) }
+            bytes.withUnsafeBytes {
+                stderr.append($0)
+                recording?.take($0, from: .stderr)
+            }
             if !run.stopping.isReleased { try quota.take(bytes.count) }
         }
     }
@@ -104,7 +109,10 @@ struct AgentProcess {
             guard let bytes = try await iterator.next() else { return }
             if run.stopping.isReleased { continue }
             run.timers.noteOutput()
-            let buffer = bytes.withUnsafeBytes { ByteBuffer(bytes: $0) }
+            let buffer = bytes.withUnsafeBytes { bytes in
+                recording?.take(bytes, from: .stdout)
+                return ByteBuffer(bytes: bytes)
+            }
             try quota.take(buffer.readableBytes)
             let events = try output.feed(buffer)
             if output.isComplete { run.timers.noteCompletion() }

@@ -10,6 +10,8 @@ final class AgentRun: UpstreamAttempt, Sendable {
     let settings: AgentSettings
     let model: String
     let prompt: String
+    /// Whose its artifacts are; `nil` when none are kept.
+    let place: ArtifactPlace?
     let timers: AgentTimers
     let gate = ReadingGate()
     /// Opened when the process is to end.
@@ -22,7 +24,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
     /// Must be made on `eventLoop`, with a slot taken from `slots`, which it gives back in `release()`.
     init(
         id: String, settings: AgentSettings, model: String, prompt: String,
-        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots
+        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots, place: ArtifactPlace? = nil
     ) {
         self.id = id
         self.settings = settings
@@ -32,6 +34,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
         self.eventLoop = eventLoop
         self.listener = NIOLoopBoundBox(reply, eventLoop: eventLoop)
         self.slots = slots
+        self.place = place
     }
 
     // MARK: The listener's side, on the event loop

@@ -77,6 +77,14 @@ struct RunDirectory: Sendable {
     }
 }
 
+/// Files that agents left.
+package enum AgentFiles {
+    /// Removes a folder with all that is in it; links in it are removed, not followed.
+    package static func remove(_ path: String) {
+        _ = gatehouse_remove_tree(path)
+    }
+}
+
 /// An exclusive lock on a directory, held until it is released.
 final class DirectoryLock: Sendable {
     private let descriptor: CInt

@@ -12,6 +12,9 @@ extension AgentSettings {
     /// Whether the agent reaches the network; a known one has to talk to its vendor.
     var hasNetwork: Bool { network ?? cli.needsNetwork }
 
+    /// Whether what it leaves in the folder it works in is its caller's.
+    var makesArtifacts: Bool { sandbox == .workspace && directory == nil }
+
     /// The policy in a word, for records: `readOnly`, `readOnly+network`, `off`.
     var policy: String {
         sandbox != .off && hasNetwork ? sandbox.rawValue + "+network" : sandbox.rawValue

@@ -21,6 +21,7 @@ enum WorkspaceMasks {
     private static let names: Set<String> = [
         // Settings, tools, commands and hooks.
         ".claude", ".codex", ".gemini", ".qwen", ".cursor", ".opencode", ".copilot", ".agents", ".agent", ".aider",
+        ".pi",
         ".vscode", ".mcp.json", "opencode.json", "opencode.jsonc", ".aider.conf.yml", ".geminiignore",
         // Instructions that are read unasked.
         "CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "AGENTS.override.md", "AGENT.md", "GEMINI.md", "QWEN.md",
