@@ -47,6 +47,7 @@ def ask(connection, data):
 
 def test_f17_no_room_for_connections(start, faultd):
     gateway = start({"providers": [faultd.provider()]})
+    gateway.await_host()
     # One upstream connection is there, and serves those who are there.
     assert asyncio.run(gateway.chat("fault/whole")).status == 200
     with Crowd(gateway.port) as crowd:
@@ -77,6 +78,7 @@ def test_f17_no_room_for_connections(start, faultd):
 def test_f17_no_room_for_upstreams(start, faultd):
     """A call that cannot reach its upstream fails with an error of its own, and the next does not."""
     gateway = start({"providers": [faultd.provider()]})
+    gateway.await_host()
     faultd.drop()
     eventually(lambda: sum("socket:" in one for one in gateway.descriptors()) <= 2, what="nobody is there")
     with socket.create_connection(("127.0.0.1", gateway.port), 20) as one:
@@ -112,6 +114,7 @@ def drain(connection):
 def test_f17_no_room_for_agents(start, faultd):
     """Pipes that cannot be made are an error, not a trap."""
     gateway = start({"providers": [faultd.provider()], "agents": [{"name": "fake", "kind": "custom", "command": "/bin/cat"}]})
+    gateway.await_host()
     assert asyncio.run(gateway.chat("fake")).status == 200
     with socket.create_connection(("127.0.0.1", gateway.port), 20) as one:
         assert ask(one, LIVE) == 200

@@ -130,6 +130,10 @@ class Gateway:
             assert time.monotonic() < deadline, f"open after the start: {self.baseline}\nopen now: {now}"
             time.sleep(0.02)
 
+    def await_host(self):
+        """Waits until it has found out what the host offers for agents: it tries that out with processes."""
+        eventually(lambda: "sandbox" in asyncio.run(self.call("/health")).json(), what="the host's offer")
+
     def await_alone(self):
         """Waits until nobody is connected, neither a caller nor an upstream: only the listener is left."""
         eventually(lambda: sum(one.startswith("socket:") for one in self.descriptors()) == 1, what="only the listener")
