@@ -15,4 +15,17 @@ package enum SSEWriter {
         buffer.writeString(String(comment.unicodeScalars.map { $0 == "\n" || $0 == "\r" ? " " : Character($0) }))
         buffer.writeStaticString("\n\n")
     }
+
+    /// Writes what an agent does on its way as a comment, in a dialect that has no words for it. What an agent gives its
+    /// tools, or wants to say to the operator, is not told.
+    package static func write(progress event: CanonicalEvent, to buffer: inout ByteBuffer) {
+        switch event {
+        case .toolStarted(_, let name, _): write(comment: "tool \(name)", to: &buffer)
+        case .toolFinished(let id, let succeeded, let denied):
+            write(comment: "tool \(id) \(denied ? "denied" : succeeded ? "done" : "failed")", to: &buffer)
+        case .notice(let notice): write(comment: "notice \(notice.severity.rawValue)", to: &buffer)
+        case .limit(let limit): write(comment: "limit \(limit.kind)", to: &buffer)
+        default: break
+        }
+    }
 }

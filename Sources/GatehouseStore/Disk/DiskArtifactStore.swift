@@ -93,7 +93,8 @@ package final class DiskArtifactStore: ArtifactStore {
         guard output >= 0 else { return nil }
         let copied = Self.copy(input, output, atMost: limit)
         let now = timespec(tv_sec: clock(), tv_nsec: 0)
-        guard futimens(output, [now, now]) == 0, close(output) == 0, let copied,
+        let isDated = futimens(output, [now, now]) == 0
+        guard close(output) == 0, isDated, let copied,
             rename(draft, folder + "/" + ArtifactName.encoded(name)) == 0
         else {
             unlink(draft)

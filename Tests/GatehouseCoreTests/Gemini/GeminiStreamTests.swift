@@ -202,6 +202,7 @@ import Testing
         let text = write([
             .started(AnswerStart(usage: Usage(input: 3, output: 0))), .reasoningDelta("hm"), .textDelta("a\n\"b\""),
             .textDelta(""), .partEnded, .toolStarted(id: "1", name: "Read", input: nil),
+            .toolFinished(id: "1", succeeded: true, denied: false),
             .finished(Finish(.length, usage: usage)),
         ])
         #expect(
@@ -211,6 +212,8 @@ import Testing
                 data: {"candidates":[{"content":{"parts":[{"text":"a\n\"b\""}],"role":"model"},"index":0}],"modelVersion":"alias","responseId":"call1"}
 
                 : tool Read
+
+                : tool 1 done
 
                 data: {"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"MAX_TOKENS","index":0}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5},"modelVersion":"alias","responseId":"call1"}
 

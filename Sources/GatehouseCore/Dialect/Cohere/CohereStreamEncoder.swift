@@ -28,9 +28,9 @@ struct CohereStreamEncoder: StreamEncoder {
         case .citation(let citation): write(citation, to: &buffer)
         case .partEnded, .signature: endParts(to: &buffer)
         case .part(let part): write(part, to: &buffer)
-        case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
+        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .finished(let finish): writeEnd(finish, to: &buffer)
-        case .toolCallSignature, .toolCallIsCustom, .toolFinished, .notice, .limit, .usage: break
+        case .toolCallSignature, .toolCallIsCustom, .usage: break
         }
     }
 

@@ -49,10 +49,9 @@ package struct GeminiStreamEncoder: StreamEncoder {
         case .part(let part): write(part, to: &buffer)
         case .started(let start): usage = start.usage ?? usage
         case .usage(let usage): self.usage = usage
-        case .toolStarted(_, let name, _):
-            if !isArray { SSEWriter.write(comment: "tool \(name)", to: &buffer) }
+        case .toolStarted, .toolFinished, .notice, .limit:
+            if !isArray { SSEWriter.write(progress: event, to: &buffer) }
         case .finished(let finish): write(finish, to: &buffer)
-        case .toolFinished, .notice, .limit: break
         }
     }
 

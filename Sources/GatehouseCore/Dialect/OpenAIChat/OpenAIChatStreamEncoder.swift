@@ -56,10 +56,10 @@ package struct OpenAIChatStreamEncoder: StreamEncoder {
         case .toolCallSignature(let index, let signature): seal(call: index, signature, to: &buffer)
         case .partEnded: thought = nil
         case .part(let part): whole(part, to: &buffer)
-        case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
+        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, to: &buffer)
-        case .toolCallIsCustom, .toolFinished, .notice, .limit: break
+        case .toolCallIsCustom: break
         }
     }
 

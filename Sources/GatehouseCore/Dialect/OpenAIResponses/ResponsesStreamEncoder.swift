@@ -59,11 +59,11 @@ package struct ResponsesStreamEncoder: StreamEncoder {
         case .citation(let citation): cite(citation, &buffer)
         case .partEnded: endPart(&buffer)
         case .part(let part): write(part, &buffer)
-        case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
+        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, &buffer)
         case .started(let start): usage = start.usage ?? usage
-        case .toolCallIsCustom, .toolFinished, .notice, .limit: break
+        case .toolCallIsCustom: break
         }
     }
 
