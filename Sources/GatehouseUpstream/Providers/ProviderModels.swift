@@ -30,7 +30,7 @@ extension ProviderUpstream: ModelSource {
             guard NIODeadline.now() < end else { throw Failure(.timeout(.total), detail: "the list of models") }
             let list = try Self.parse(try await fetch(this, fields))
             names += Self.names(list)
-            page = Self.cursor(list).map { path + "&\($0.key)=" + ProviderPath.encoded($0.value) }
+            page = Self.cursor(list).map { path + "&\($0.key)=" + PercentEncoding.encoded($0.value) }
         }
         throw Failure(.outputTooLarge, detail: "the list of models has over \(Self.maximumPages) pages")
     }

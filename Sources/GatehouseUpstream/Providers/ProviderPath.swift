@@ -53,7 +53,8 @@ enum ProviderPath {
         case .cohere: return root + "/chat"
         case .gemini:
             return root + geminiModel(model) + (stream ? ":streamGenerateContent?alt=sse" : ":generateContent")
-        case .bedrock: return root + "/model/" + encoded(model) + (stream ? "/converse-stream" : "/converse")
+        case .bedrock:
+            return root + "/model/" + PercentEncoding.encoded(model) + (stream ? "/converse-stream" : "/converse")
         case .ollama:
             return besideVersion(place.base) + "/api/chat"
         // Configurations and rows name those of providers only.
@@ -71,7 +72,7 @@ enum ProviderPath {
         case (.embeddings, .gemini): root + geminiModel(model) + ":batchEmbedContents"
         case (.embeddings, .cohere): root + "/embed"
         case (.embeddings, .ollama): besideVersion(base) + "/api/embed"
-        case (.embeddings, .bedrock): root + "/model/" + encoded(model) + "/invoke"
+        case (.embeddings, .bedrock): root + "/model/" + PercentEncoding.encoded(model) + "/invoke"
         default: root + openAIPath(surface)
         }
     }
@@ -92,7 +93,9 @@ enum ProviderPath {
 
     /// Tuned models come with their collection's name.
     private static func geminiModel(_ model: String) -> String {
-        "/" + (model.contains("/") ? encoded(model, keeping: "/") : "models/" + encoded(model))
+        "/"
+            + (model.contains("/")
+                ? PercentEncoding.encoded(model, keeping: "/") : "models/" + PercentEncoding.encoded(model))
     }
 
     /// Ollama's native API lies beside `/v1`.
@@ -118,14 +121,14 @@ enum ProviderPath {
     private static func azure(
         _ wire: Dialect, _ surface: Surface, _ base: String, _ model: String, _ version: String
     ) -> String {
-        let deployment = base + "/openai/deployments/" + encoded(model)
+        let deployment = base + "/openai/deployments/" + PercentEncoding.encoded(model)
         let path =
             switch (surface, wire) {
             case (.generation, .openAIResponses): base + "/openai/responses"
             case (.generation, .openAICompletions): deployment + "/completions"
             default: deployment + openAIPath(surface)
             }
-        return path + "?api-version=" + encoded(version)
+        return path + "?api-version=" + PercentEncoding.encoded(version)
     }
 
     /// Whether the model's name is a part of the path.
@@ -137,22 +140,5 @@ enum ProviderPath {
     private static func namesVersion(_ path: String) -> Bool {
         let last = path.split(separator: "/").last ?? ""
         return last.first == "v" && last.dropFirst().first?.isNumber == true
-    }
-
-    /// Percent-encodes all but unreserved characters (RFC 3986 §2.3) and those of `kept`.
-    static func encoded(_ text: String, keeping kept: String = "") -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var result: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.append(byte)
-            case _ where kept.utf8.contains(byte): result.append(byte)
-            default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

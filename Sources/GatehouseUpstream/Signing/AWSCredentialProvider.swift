@@ -133,7 +133,7 @@ private struct AWSInstanceMetadata: Sendable {
             switch result.flatMap(Self.text) {
             case .failure(let failure): receiver(.failure(failure))
             case .success(let role):
-                client.send("GET", Self.root + PercentEncoding.encode(role), headers: headers) { result in
+                client.send("GET", Self.root + PercentEncoding.encoded(role), headers: headers) { result in
                     receiver(result.flatMap { AWSCredentialProvider.credentials($0, Self.place) })
                 }
             }

@@ -44,7 +44,7 @@ package struct GoogleTokens: RequestAuthorizer {
             return receiver(.failure(error))
         }
         let type = [(name: "content-type", value: Secret("application/x-www-form-urlencoded"))]
-        let grant = PercentEncoding.encode("urn:ietf:params:oauth:grant-type:jwt-bearer")
+        let grant = PercentEncoding.encoded("urn:ietf:params:oauth:grant-type:jwt-bearer")
         let form = "grant_type=\(grant)&assertion=\(assertion.reveal())"
         let path = account.tokenOrigin.path.isEmpty ? "/" : account.tokenOrigin.path
         client.send("POST", path, headers: type, body: form) { result in

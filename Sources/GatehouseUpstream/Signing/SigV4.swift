@@ -88,7 +88,7 @@ package struct SigV4: Sendable {
         }
         guard !segments.isEmpty else { return "/" }
         let isFolder = path.hasSuffix("/") || path.hasSuffix("/.") || path.hasSuffix("/..")
-        return "/" + segments.map { PercentEncoding.encode(String($0)) }.joined(separator: "/") + (isFolder ? "/" : "")
+        return "/" + segments.map { PercentEncoding.encoded(String($0)) }.joined(separator: "/") + (isFolder ? "/" : "")
     }
 
     /// Pairs in the order of their bytes; a name without a value has an empty one.
@@ -115,25 +115,5 @@ package struct SigV4: Sendable {
         return values.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
             (name, values[name, default: []].joined(separator: ","))
         }
-    }
-}
-
-/// Percent-encoding of everything but unreserved characters (RFC 3986 §2.3), as AWS wants it in paths: a model's id goes
-/// out with `%3A` for a colon and `%2F` for a slash.
-package enum PercentEncoding {
-    package static func encode(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var result: [UInt8] = []
-        result.reserveCapacity(text.utf8.count + 16)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.append(byte)
-            default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

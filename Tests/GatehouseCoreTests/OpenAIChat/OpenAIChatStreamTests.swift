@@ -262,7 +262,8 @@ import Testing
             chunk(#"{"content":"a\""}"#), ": tool bash ls\n\n",
             chunk(
                 #"{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":""}}]}"#),
-            chunk(#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#), ": notice info\n\n", chunk("{}", #""tool_calls""#),
+            chunk(#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#), ": notice info\n\n",
+            chunk("{}", #""tool_calls""#),
             head + #"],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":"#
                 + #"{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}"# + "\n\n",
             "data: [DONE]\n\n",

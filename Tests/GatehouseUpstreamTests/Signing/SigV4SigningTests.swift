@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func modelsInPathsAreEncodedOnce() {
-        #expect(PercentEncoding.encode("arn:aws:b/x v1~") == "arn%3Aaws%3Ab%2Fx%20v1~")
+        #expect(PercentEncoding.encoded("arn:aws:b/x v1~") == "arn%3Aaws%3Ab%2Fx%20v1~")
         #expect(SigV4.canonicalPath("/model/a%3A0/converse") == "/model/a%253A0/converse")
     }
 
