@@ -234,6 +234,7 @@ package final class AgentRunner: Sendable {
     private func collect(_ run: AgentRun, _ directory: RunDirectory, since before: FolderSnapshot) async {
         guard let store = configuration.artifacts, let place = run.place else { return }
         let harvest = await offload { store.collect(directory.work, since: before, for: place) }
+        await run.deliver(harvest.kept.map { .file($0, session: place.session) })
         if harvest.refused > 0 {
             configuration.onEvent(.artifactsRefused(agent: run.settings.name, count: harvest.refused))
         }

@@ -49,7 +49,8 @@ package struct AnthropicStreamEncoder: StreamEncoder {
         case .part(let part): write(part, &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, &buffer)
-        case .toolCallSignature, .toolCallIsCustom, .toolStarted, .toolFinished, .notice, .limit: break
+        case .toolCallSignature, .toolCallIsCustom, .toolStarted, .toolFinished, .file, .notice, .limit:
+            break
         }
     }
 

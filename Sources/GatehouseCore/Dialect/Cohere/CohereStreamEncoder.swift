@@ -30,7 +30,7 @@ struct CohereStreamEncoder: StreamEncoder {
         case .part(let part): write(part, to: &buffer)
         case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
         case .finished(let finish): writeEnd(finish, to: &buffer)
-        case .toolCallSignature, .toolCallIsCustom, .toolFinished, .notice, .limit, .usage: break
+        case .toolCallSignature, .toolCallIsCustom, .toolFinished, .file, .notice, .limit, .usage: break
         }
     }
 

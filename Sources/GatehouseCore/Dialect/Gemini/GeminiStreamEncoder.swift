@@ -52,7 +52,7 @@ package struct GeminiStreamEncoder: StreamEncoder {
         case .toolStarted(_, let name, _):
             if !isArray { SSEWriter.write(comment: "tool \(name)", to: &buffer) }
         case .finished(let finish): write(finish, to: &buffer)
-        case .toolFinished, .notice, .limit: break
+        case .toolFinished, .file, .notice, .limit: break
         }
     }
 

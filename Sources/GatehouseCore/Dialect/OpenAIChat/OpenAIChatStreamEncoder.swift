@@ -59,6 +59,7 @@ package struct OpenAIChatStreamEncoder: StreamEncoder {
         case .toolStarted(_, let name, _): SSEWriter.write(comment: "tool \(name)", to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, to: &buffer)
+        case .file(let file, _): SSEWriter.write(comment: "file \(file.name)", to: &buffer)
         case .toolCallIsCustom, .toolFinished, .notice, .limit: break
         }
     }

@@ -63,6 +63,7 @@ package struct ResponsesStreamEncoder: StreamEncoder {
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, &buffer)
         case .started(let start): usage = start.usage ?? usage
+        case .file(let file, _): SSEWriter.write(comment: "file \(file.name)", to: &buffer)
         case .toolCallIsCustom, .toolFinished, .notice, .limit: break
         }
     }
