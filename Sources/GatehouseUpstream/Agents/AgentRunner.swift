@@ -74,7 +74,7 @@ package final class AgentRunner: Sendable {
         var host: AgentHost?
     }
 
-    private let configuration: AgentRunnerConfiguration
+    let configuration: AgentRunnerConfiguration
     private let (requests, inbox): (AsyncStream<AgentRun>, AsyncStream<AgentRun>.Continuation)
     private let state = Mutex(State())
 
@@ -272,6 +272,8 @@ package final class AgentRunner: Sendable {
             guard let first = await group.next() else { return }
             if case .ended(let result) = first {
                 group.cancelAll()
+                // Nothing of the process is left, and whoever has the answer may ask again at once.
+                run.account?.end()
                 return await run.finish(Self.ending(result))
             }
             run.stop()
