@@ -1,5 +1,6 @@
 package import GatehouseCore
 import GatehouseEngine
+import Glibc
 package import Logging
 package import NIOCore
 package import NIOSSL
@@ -74,6 +75,7 @@ package enum ServerAssembly {
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
         ArtifactRoutes.add(to: routes, control.artifacts)
+        AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,

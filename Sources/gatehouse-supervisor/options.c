@@ -105,6 +105,9 @@ struct options parse_options(int argc, char **argv) {
         if (strcmp(argv[index], "--sandboxed") == 0) {
             options.sandboxed = true;
             index += 1;
+        } else if (strcmp(argv[index], "--terminal") == 0) {
+            options.terminal = true;
+            index += 1;
         } else {
             read_option(&options, argv[index], index + 1 < argc ? argv[index + 1] : NULL);
             index += 2;

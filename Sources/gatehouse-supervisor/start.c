@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,6 +77,10 @@ static _Noreturn void exec_child(
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != starter) _exit(128 + SIGKILL);
     wait_for_go(go);
+    /* It hangs up when the gateway is gone, and interrupts reach whatever the command starts. */
+    if (options->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) {
+        give_up(report, (struct start_record){START_NOT_PREPARED, errno});
+    }
     if (!prepare(options)) give_up(report, (struct start_record){START_NOT_PREPARED, errno});
     sigset_t none;
     sigemptyset(&none);

@@ -45,6 +45,8 @@ struct options {
     const char *only;
     /* The command puts up a sandbox, in which this program is the first process. */
     bool sandboxed;
+    /* Standard input is a terminal, and the command's own. */
+    bool terminal;
     struct opened opened[OPENED_LIMIT];
     size_t opened_count;
     const char *cgroups[CGROUP_LIMIT];

@@ -46,8 +46,9 @@ struct Composition {
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try Self.clientTLS(environment), proxy: try Self.proxy(environment),
             sockets: sockets, version: version,
-            environment: environment, logger: logger)
-        let resilience = Resilience(alert: KeyAlerts.logging(logger))
+            environment: environment, dataDirectory: dataDirectory, logger: logger)
+        let resilience = Resilience(
+            alert: KeyAlerts.logging(logger), accountAlert: KeyAlerts.loggingAccounts(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
         let conversations = ConversationMemory(conversationLimits)
         let seals = SealMemory()

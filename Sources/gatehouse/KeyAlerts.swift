@@ -14,4 +14,16 @@ enum KeyAlerts {
             logger.error("A provider refuses this key: it is left out until a trial succeeds", metadata: metadata)
         }
     }
+
+    /// And of agents' accounts.
+    static func loggingAccounts(_ logger: Logger) -> @Sendable (AccountAlert) -> Void {
+        { alert in
+            let metadata: Logger.Metadata = ["agent": "\(alert.agent)", "account": "\(alert.account)"]
+            if alert.isSignedOut {
+                logger.error("An agent's account is not logged in: it is left out until it is", metadata: metadata)
+            } else {
+                logger.notice("An agent's account is logged in again", metadata: metadata)
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ struct UpstreamFactory: Sendable {
     let sockets: SocketBudget
     let version: String
     let environment: [String: String]
+    let dataDirectory: String
     let logger: Logger
 
     /// The built-in model, every provider and every agent.
@@ -132,11 +133,32 @@ struct UpstreamFactory: Sendable {
                 "An agent runs without a sandbox: it may do what this gateway's user may",
                 metadata: ["agent": "\(settings.name)"])
         }
-        let upstream = AgentUpstream(settings: AgentSettings(settings, kind: kind), runner: runner)
-        return UpstreamEntry(
-            name: settings.name, upstream: upstream, kind: .agent, hasDefaultModel: true,
-            models: settings.model.map { [$0] } ?? []
+        var own = AgentSettings(settings, kind: kind)
+        own.accounts = settings.accounts.map { account($0, of: settings.name) }
+        let upstream = AgentUpstream(settings: own, runner: runner)
+        let models = [settings.model].compactMap(\.self) + settings.fallbackModels.filter { $0 != settings.model }
+        var entry = UpstreamEntry(
+            name: settings.name, upstream: upstream, kind: .agent, hasDefaultModel: true, models: models
         ) { request throws(GatehouseError) in try upstream.validate(request) }
+        entry.accounts = settings.accounts.map {
+            AccountPool.Member($0.name, concurrency: $0.concurrency, weight: $0.weight)
+        }
+        entry.defaultModel = settings.model ?? ""
+        entry.fallbackModels = settings.fallbackModels
+        return entry
+    }
+
+    /// A home that cannot be used fails each of its runs; the log says why.
+    private func account(_ account: AgentConfiguration.Account, of agent: String) -> AgentAccount {
+        let home = account.home ?? AgentAccount.home(of: account.name, agent: agent, in: dataDirectory)
+        do throws(Failure) {
+            try AccountHome.prepare(home, in: dataDirectory)
+        } catch {
+            logger.error(
+                "The home of an agent's account cannot be used",
+                metadata: ["agent": "\(agent)", "account": "\(account.name)", "reason": "\(error.detail)"])
+        }
+        return AgentAccount(name: account.name, home: home)
     }
 }
 

@@ -77,6 +77,16 @@ def test_files_are_listed_and_given_out(gateway):
     assert notes.body.decode() == "Grüße"
 
 
+def test_the_native_api_tells_of_each(gateway):
+    body = {"model": "maker", "prompt": json.dumps({"a b.txt": "x", "out/c.bin": "yy"}), "stream": True}
+    answer = asyncio.run(gateway.call("/api/generate", body, key=ANN, headers=[("x-session-id", "native")], timeout=60))
+    assert answer.status == 200, answer.body
+    files = [json.loads(data) for data in answer.events if '"url"' in data]
+    assert files == [{"name": "a b.txt", "size": 1, "url": "/api/artifacts/native/a%20b.txt"},
+                     {"name": "out/c.bin", "size": 2, "url": "/api/artifacts/native/out/c.bin"}]
+    assert get(gateway, files[1]["url"]).body == b"yy"
+
+
 def test_a_stream_tells_where_as_well_and_without_a_session_it_is_the_call(gateway):
     made = make(gateway, {"a.txt": "x"}, stream=True)
     assert made.events[-1] == "[DONE]"

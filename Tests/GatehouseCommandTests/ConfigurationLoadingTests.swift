@@ -277,6 +277,7 @@ import Testing
         provider.headers = [.init(name: "H", value: Secret("v"))]
         var agent = AgentConfiguration(name: "a", kind: "claude")
         agent.environment = [.init(name: "V", value: Secret("v"))]
+        agent.accounts = [.init(name: "x")]
         var alias = ModelAliasConfiguration(name: "m")
         alias.targets = [.init(upstream: .provider("p"), model: "m"), .init(upstream: .agent("a"), model: "m")]
         alias.fallbacks = alias.targets

@@ -258,9 +258,27 @@ import Testing
             "agents[0].directory: is only read, by a sandbox; set sandbox: readOnly instead of workspace (line 1)"),
         Case(
             "agents: [ { name: claude, accounts: [a] } ]",
-            "agents[0].accounts: changing accounts is not supported by this version yet; leave it empty and"
-                + " set home (line 1)"
-        ),
+            "agents[0].accounts[0]: must be a group of settings (line 1)",
+            "agents[0].accounts[0].name: is missing; it must be a name of at most 64 letters, digits, '.', '-' and '_',"
+                + " with a letter or digit first (line 1)"),
+        Case(
+            "agents: [ { name: claude, accounts: [ { name: a }, { name: a } ] } ]",
+            "agents[0].accounts[1].name: \"a\" is there more than once (line 1)"),
+        Case(
+            "agents: [ { name: claude, accounts: [ { name: '../a' } ] } ]",
+            "agents[0].accounts[0].name: \"../a\" is not a name of at most 64 letters, digits, '.', '-' and '_', with a"
+                + " letter or digit first (line 1)"),
+        Case(
+            "agents: [ { name: claude, accounts: [ { name: a, token: x } ] } ]",
+            "agents[0].accounts[0].token: is not a known setting; known are name, home, concurrency, weight (line 1)"),
+        Case(
+            "agents: [ { name: claude, home: /srv/a, accounts: [ { name: a } ] } ]",
+            "agents[0].home: means nothing beside accounts: each has a home of its own; leave it out (line 1)"),
+        Case(
+            "agents: [ { name: claude, accounts: [ { name: a, home: /srv/a/ } ] }, { name: gemini, accounts: [ { name:"
+                + " b, home: /srv//a/./b } ] } ]",
+            "agents[1].accounts[0].home: lies in or around the home of account \"a\" of \"claude\"; each account needs"
+                + " its own (line 1)"),
         Case(
             "models: [ { name: m, strategy: cost, retries: 1, targets: [ { provider: gatehouse, model: echo,"
                 + " weight: 2 } ] } ]",

@@ -94,21 +94,23 @@ import Testing
             .started(AnswerStart(model: "big", session: "s1")), .reasoningDelta("hm"), .textDelta("a\n\ndata: b"),
             .toolStarted(id: "t1", name: "read", input: #"{"path":"x"}"#),
             .toolFinished(id: "t1", succeeded: false, denied: true),
+            .file(Artifact(name: "out/a b.png", size: 9, created: 1), session: "s:1"),
             .notice(Notice(.warning, "careful")), .limit(UsageLimit(kind: "five_hour", used: 0.5, resetsAt: 9)),
             .finished(finish),
         ])
         #expect(
             told.map(\.name) == [
-                "started", "reasoning.delta", "text.delta", "tool.started", "tool.finished", "notice", "limit",
-                "finished",
+                "started", "reasoning.delta", "text.delta", "tool.started", "tool.finished", "file", "notice",
+                "limit", "finished",
             ])
         #expect(told[0].data["upstream_model"] == .string("big") && told[0].data["session"] == .string("s1"))
         #expect(told[2].data["text"] == .string("a\n\ndata: b"))
         #expect(told[3].data["input"]?["path"] == .string("x"))
         #expect(told[4].data["ok"] == .bool(false) && told[4].data["denied"] == .bool(true))
-        #expect(told[6].data["resets_at"]?.int == 9 && told[6].data["used"]?.double == 0.5)
-        #expect(told[7].data["usage"]?["cached_input_tokens"]?.int == 3)
-        #expect(told[7].data["cost"]?["amount"] == .string("0.10") && told[7].data["session"] == .string("s1"))
+        #expect(told[5].data["url"] == .string("/api/artifacts/s%3A1/out/a%20b.png") && told[5].data["size"]?.int == 9)
+        #expect(told[7].data["resets_at"]?.int == 9 && told[7].data["used"]?.double == 0.5)
+        #expect(told[8].data["usage"]?["cached_input_tokens"]?.int == 3)
+        #expect(told[8].data["cost"]?["amount"] == .string("0.10") && told[8].data["session"] == .string("s1"))
     }
 
     /// Nobody can be made to believe in an end by what a model writes.

@@ -19,9 +19,10 @@ final class RouteScene {
     ///   other as a fallback.
     init(
         _ names: String..., lanes: [String: UpstreamLane] = [:], seed: UInt64 = 1,
-        alert: @escaping @Sendable (KeyAlert) -> Void = { _ in }
+        alert: @escaping @Sendable (KeyAlert) -> Void = { _ in },
+        accountAlert: @escaping @Sendable (AccountAlert) -> Void = { _ in }
     ) {
-        resilience = Resilience(now: Instant(loop.now), seed: seed, alert: alert)
+        resilience = Resilience(now: Instant(loop.now), seed: seed, alert: alert, accountAlert: accountAlert)
         for name in names {
             let upstream = ScriptedUpstream(lanes[name] ?? .wire(.openAIChat), on: loop)
             upstreams[name] = upstream

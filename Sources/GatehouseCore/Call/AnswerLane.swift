@@ -209,7 +209,9 @@ struct AnswerLane: Sendable {
         switch event {
         case .textDelta(let text), .reasoningDelta(let text), .refusalDelta(let text): !text.isEmpty
         case .toolCallDelta, .part, .citation, .signature, .toolStarted, .finished: true
-        case .started, .usage, .partEnded, .toolCallSignature, .toolCallIsCustom, .toolFinished, .notice, .limit: false
+        case .started, .usage, .partEnded, .toolCallSignature, .toolCallIsCustom, .toolFinished, .file, .notice,
+            .limit:
+            false
         }
     }
 

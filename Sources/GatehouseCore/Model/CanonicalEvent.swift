@@ -27,6 +27,8 @@ package enum CanonicalEvent: Sendable, Equatable {
     /// An agent began to use one of its own tools. `input` is JSON text.
     case toolStarted(id: String, name: String, input: String?)
     case toolFinished(id: String, succeeded: Bool, denied: Bool)
+    /// An agent made a file, which is kept for the caller with this session.
+    case file(Artifact, session: String)
     case notice(Notice)
     case limit(UsageLimit)
     /// What is known of the usage so far; each replaces the one before.

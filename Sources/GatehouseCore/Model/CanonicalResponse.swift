@@ -86,7 +86,7 @@ package struct AnswerBuilder: Sendable {
         case .finished(let finish):
             self.finish = finish
             if self.finish?.usage == nil { self.finish?.usage = usage }
-        case .toolStarted, .toolFinished, .notice, .limit: break
+        case .toolStarted, .toolFinished, .file, .notice, .limit: break
         }
     }
 

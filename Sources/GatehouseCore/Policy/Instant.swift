@@ -8,6 +8,7 @@ package struct Instant: Sendable, Hashable, Comparable {
     }
 
     package static let distantPast = Instant(nanoseconds: .min)
+    package static let distantFuture = Instant(nanoseconds: .max)
 
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 

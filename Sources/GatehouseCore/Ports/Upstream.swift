@@ -58,6 +58,8 @@ package struct UpstreamRequest: Sendable {
     package var mayRepeat = false
     /// Where files belong that a target makes on the way.
     package var place: ArtifactPlace?
+    /// The account that runs it, where the target has some. Whoever is given it ends it when nothing of the run is left.
+    package var account: (any AccountLease)?
 
     package init(
         id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,
@@ -71,6 +73,18 @@ package struct UpstreamRequest: Sendable {
         self.payload = payload
         self.headers = headers
     }
+}
+
+/// A place at one account of an agent. It may be used on any thread.
+package protocol AccountLease: AnyObject, Sendable {
+    /// As the configuration has it.
+    var name: String { get }
+
+    /// What the agent said of a window of the account.
+    func note(_ limit: UsageLimit)
+
+    /// Gives the place back. Ending it again does nothing.
+    func end()
 }
 
 /// The listener of one attempt; confined to the attempt's event loop.

@@ -23,6 +23,7 @@ package enum SSEWriter {
         case .toolStarted(_, let name, _): write(comment: "tool \(name)", to: &buffer)
         case .toolFinished(let id, let succeeded, let denied):
             write(comment: "tool \(id) \(denied ? "denied" : succeeded ? "done" : "failed")", to: &buffer)
+        case .file(let file, _): write(comment: "file \(file.name)", to: &buffer)
         case .notice(let notice): write(comment: "notice \(notice.severity.rawValue)", to: &buffer)
         case .limit(let limit): write(comment: "limit \(limit.kind)", to: &buffer)
         default: break

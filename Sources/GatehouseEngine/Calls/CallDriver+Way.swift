@@ -28,6 +28,7 @@ extension CallDriver {
         var prepared = try CallPreparation(
             request, asked.head, target, memory: memory, previous: asked.previous, now: asked.now)
         prepared.request.key = lease.key
+        prepared.request.account = lease.account
         prepared.request.mayRepeat = request.mayRepeat
         prepared.request.place = request.place
         if let failed {
@@ -56,6 +57,7 @@ extension CallDriver {
         record.isAgent = attempt.target.entry.kind == .agent
         record.sandbox = attempt.target.entry.upstream.sandbox
         record.upstreamKey = attempt.target.entry.keys.count > 1 ? route?.keyName(attempt.lease) : nil
+        record.account = attempt.lease.account?.name
         record.dropped = attempt.dropped
     }
 
@@ -107,6 +109,10 @@ extension CallDriver {
         }
         current = nil
         record.upstreamRequestID = attempt.upstreamRequestID
+        var error = error
+        if let seconds = route?.soonestAccount(behind: failure, at: attempt.lease.index, now: now) {
+            error.retryAfter = seconds
+        }
         failed = (attempt, error, failure)
         let step = isDraining ? .stop : route?.step(behind: failure, at: attempt.lease.index, now: now)
         switch step {

@@ -18,6 +18,8 @@ package struct CallRecord: Sendable {
     package var sandbox: String?
     /// The name of the provider's key that was used, where it has several.
     package var upstreamKey: String?
+    /// The name of the agent's account that was used, where it has some.
+    package var account: String?
     package var isStream = false
     package var attempts = 0
     /// Attempts before or beside the one that the rest of the record tells of.

@@ -10,6 +10,9 @@ extension CallRoute.Caller {
         let wantsContent = plan.wantsNeeds || stickiness == .user || stickiness == .prefix
         let canonical = wantsContent ? Self.canonical(request) : nil
         sticky = stickiness.key(owner: owner, session: request.session, request: canonical)
+        account =
+            sticky
+            ?? (plan.hasAccounts ? Stickiness.session.key(owner: owner, session: request.session, request: nil) : nil)
         guard plan.wantsTraits else { return }
         var traits = CallTraits(key: owner, bytes: request.body.readableBytes, output: head.maxTokens)
         traits.headers = request.headers

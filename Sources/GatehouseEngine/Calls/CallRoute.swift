@@ -26,6 +26,8 @@ struct CallRoute {
         let mayRepeat: Bool
         /// What keeps it at one target.
         var sticky: UInt64?
+        /// What keeps it at one of an agent's accounts: what an agent knows of a session lies in its home.
+        var account: UInt64?
         /// `nil` where no target asks.
         var traits: CallTraits?
     }
@@ -52,6 +54,8 @@ struct CallRoute {
     /// The longest that a call goes on trying, waits included.
     private static let patience = Interval.seconds(600)
     private let end: Instant
+    /// The place at an agent's account that was entered last.
+    private var lent: AccountBook.Lease?
 
     /// - Parameter deadline: The caller's own, where it has one.
     init(_ plan: RoutePlan, _ resilience: Resilience, _ caller: Caller, deadline: Instant?, now: Instant) {
@@ -84,7 +88,7 @@ struct CallRoute {
             if isRefused(index) { continue }
             switch enter(index, .atOnce, now) {
             case .entered(let permit, let key):
-                return .target(TargetLease(index: index, key: key, permit: permit))
+                return .target(lease(index, key, permit))
             case .full: full = full ?? index
             case .open, .noKey(nil): failing = failing ?? index
             case .noKey(.some(let rest)): note(rest, at: index)
@@ -99,7 +103,7 @@ struct CallRoute {
 
     private mutating func resort(to index: Int, _ now: Instant) -> Choice {
         switch enter(index, .lastResort, now) {
-        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .entered(let permit, let key): return .target(lease(index, key, permit))
         case .full:
             if !hasWaited { return .queue(at: index) }
             fullFor = fullFor ?? 1
@@ -114,7 +118,7 @@ struct CallRoute {
     /// The same target once more.
     mutating func again(at index: Int, now: Instant) -> Choice {
         switch enter(index, .atOnce, now) {
-        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .entered(let permit, let key): return .target(lease(index, key, permit))
         case .full where !hasWaited: return .queue(at: index)
         case .full, .open, .noKey(.some): return next(now: now)
         case .noKey(nil): break
@@ -134,7 +138,7 @@ struct CallRoute {
     mutating func admitted(at index: Int, now: Instant) -> Choice {
         hasWaited = true
         switch enter(index, .fromQueue, now) {
-        case .entered(let permit, let key): return .target(TargetLease(index: index, key: key, permit: permit))
+        case .entered(let permit, let key): return .target(lease(index, key, permit))
         case .full, .noKey(.some): return next(now: now)
         case .open, .noKey(nil): break
         }
@@ -145,7 +149,7 @@ struct CallRoute {
         guard case .entered(let permit, let key) = enter(index, .fromQueueLastResort, now) else {
             return next(now: now)
         }
-        return .target(TargetLease(index: index, key: key, permit: permit))
+        return .target(lease(index, key, permit))
     }
 
     private func leavePlace(at index: Int, _ now: Instant) {
@@ -162,6 +166,8 @@ struct CallRoute {
 
     private mutating func enter(_ index: Int, _ way: Deployment.Way, _ now: Instant) -> Deployment.Admission {
         let place = plan.places[index]
+        lent = nil
+        if let accounts = place.accounts { return enter(index, with: accounts, way, now) }
         var barred = triedKeys
         if way != .lastResort, way != .fromQueueLastResort { barred.formUnion(place.keys.refused(now: now)) }
         let admission = place.deployment.enter(way, passing: barred, now: now)
@@ -170,6 +176,37 @@ struct CallRoute {
         passed.insert(index)
         triedKeys.insert(key)
         return admission
+    }
+
+    /// A place at an account comes first: without one there is no way in, be it the last resort.
+    private mutating func enter(
+        _ index: Int, with accounts: AccountBook, _ way: Deployment.Way, _ now: Instant
+    ) -> Deployment.Admission {
+        let place = plan.places[index]
+        let isWaiting = way == .fromQueue || way == .fromQueueLastResort
+        switch accounts.lend(model: place.route.model, sticky: caller.account, passing: triedKeys, now: now) {
+        case .lent(let account, let position):
+            let admission = place.deployment.enter(way, passing: Positions(), now: now)
+            guard case .entered(let permit, _) = admission else { return admission }
+            passed.insert(index)
+            triedKeys.insert(position)
+            lent = account
+            return .entered(permit, key: position)
+        case .busy:
+            if isWaiting { leavePlace(at: index, now) }
+            return .full
+        case .resting(let until, let kind):
+            if isWaiting { leavePlace(at: index, now) }
+            return .noKey(Deployment.Rest(until: until, kind: kind))
+        case .signedOut:
+            if isWaiting { leavePlace(at: index, now) }
+            return .noKey(Deployment.Rest(until: .distantFuture, kind: .auth))
+        }
+    }
+
+    private mutating func lease(_ index: Int, _ key: Int, _ permit: CircuitBreaker.Permit?) -> TargetLease {
+        defer { lent = nil }
+        return TargetLease(index: index, key: key, account: lent, permit: permit)
     }
 
     private mutating func isRefused(_ index: Int) -> Bool {
@@ -204,7 +241,7 @@ struct CallRoute {
             triedKeys = Positions()
             if case .entered(let permit, let key) = enter(index, .atOnce, now) {
                 holdsTry = true
-                return TargetLease(index: index, key: key, permit: permit)
+                return lease(index, key, permit)
             }
         }
         resilience.putBackTry()
@@ -220,7 +257,7 @@ struct CallRoute {
         lease.firstEvent = now
         plan.answered(lease.index, after: now - lease.began, now: now)
         place.deployment.served(after: now - lease.began, lease.permit, key: lease.key, now: now)
-        place.keys.worked(lease.key)
+        if let account = lease.account { account.worked(now: now) } else { place.keys.worked(lease.key) }
         lease.permit = nil
     }
 
@@ -237,7 +274,9 @@ struct CallRoute {
         let place = plan.places[lease.index]
         var ending = Deployment.Ending(sample: failure.kind.policy.breaker)
         if failure.meansOverload { ending.overloaded = now - lease.began }
-        switch failure.keyEffect {
+        if !failure.kind.allowsSubstitute { passSubstitutes() }
+        lease.account?.failed(failure, now: now)
+        switch lease.account == nil ? failure.keyEffect : .none {
         case .none: break
         case .rest: ending.rest = (lease.key, failure.retryAfter.map { .seconds($0) }, failure.kind)
         case .retire: place.keys.retire(lease.key, failure, now: now)
@@ -247,6 +286,7 @@ struct CallRoute {
 
     /// An answer broke off behind its first byte: nothing follows, but the target has failed.
     func brokeOff(_ lease: TargetLease, _ failure: Failure, now: Instant) {
+        lease.account?.failed(failure, now: now)
         guard failure.kind.policy.breaker == .failure else { return }
         var generator = resilience.generator()
         plan.places[lease.index].deployment.brokeOff(now: now, using: &generator)
@@ -260,12 +300,17 @@ struct CallRoute {
         barred.formUnion(place.keys.refused(now: now))
         var ways = AttemptMachine.Ways()
         if case .open = place.deployment.breakerState(now: now) { ways.sameTarget = false }
-        ways.otherKey = place.keys.names.count > 1 && place.deployment.hasKey(passing: barred, now: now)
+        ways.otherKey =
+            place.accounts?.hasFree(model: place.route.model, passing: triedKeys, now: now)
+            ?? (place.keys.names.count > 1 && place.deployment.hasKey(passing: barred, now: now))
         ways.otherTarget = plan.places.indices.contains { !passed.contains($0) }
         var generator = resilience.generator()
         // A key that rests is not tried before its time, whatever the back-off says.
         var failure = failure
-        if let soonest = place.deployment.soonestKey(passing: place.keys.refused(now: now), now: now) {
+        let soonest =
+            place.accounts.map { $0.soonest(model: place.route.model, now: now) }
+            ?? place.deployment.soonestKey(passing: place.keys.refused(now: now), now: now)
+        if let soonest {
             failure.retryAfter = max(failure.retryAfter ?? 0, (soonest - now).retryAfter)
         }
         let step = machine.failed(
@@ -283,6 +328,18 @@ struct CallRoute {
         }
     }
 
+    /// The seconds after which the soonest of the accounts may be asked again, when that is what a call failed for.
+    func soonestAccount(behind failure: Failure, at index: Int, now: Instant) -> Int? {
+        guard failure.kind == .quota || failure.kind == .rate, let accounts = plan.places[index].accounts else {
+            return nil
+        }
+        return accounts.soonest(model: plan.places[index].route.model, now: now).map { ($0 - now).retryAfter }
+    }
+
+    private mutating func passSubstitutes() {
+        for index in plan.places.indices where plan.places[index].isSubstitute { passed.insert(index) }
+    }
+
     /// Nothing more is tried: what was taken for it is put back.
     mutating func giveUp() {
         if holdsTry { resilience.putBackTry() }
@@ -291,6 +348,7 @@ struct CallRoute {
 
     /// A lease that led to no attempt.
     func putBack(_ lease: TargetLease, now: Instant) {
+        lease.account?.end()
         leave(lease, .unknown, .init(), now)
     }
 
@@ -311,13 +369,25 @@ struct CallRoute {
                 .overloaded, "Too many calls wait for this model. Try again later.", retryAfter: fullFor)
         }
         if let (rest, upstream) = rests {
-            return GatehouseError(Failure(rest.kind, retryAfter: (rest.until - now).retryAfter), of: upstream)
+            let wait = rest.until == .distantFuture ? nil : (rest.until - now).retryAfter
+            return GatehouseError(Failure(rest.kind, retryAfter: wait), of: upstream)
         }
         if let refusal {
             return GatehouseError(
                 .unsupportedParameter, "No target of this model takes the request: \(refusal.text).", param: "model")
         }
         return GatehouseError(.internalError, "There is no target for this call.")
+    }
+}
+
+extension Failure.Kind {
+    /// Whether another model of the same agent could do better.
+    fileprivate var allowsSubstitute: Bool {
+        switch self {
+        // Vendors count some models apart.
+        case .capacity, .modelUnknown, .quota, .rate: true
+        default: false
+        }
     }
 }
 

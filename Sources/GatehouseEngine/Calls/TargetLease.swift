@@ -4,8 +4,10 @@ import GatehouseCore
 struct TargetLease {
     /// The target's position in the plan.
     let index: Int
-    /// The position of the key among the provider's.
+    /// The position of the key among the provider's, or of the account among the agent's.
     let key: Int
+    /// The place at an agent's account.
+    let account: AccountBook.Lease?
     /// The leave of the breaker; taken out once it was told what came of it.
     var permit: CircuitBreaker.Permit?
     var began = Instant.distantPast
@@ -15,9 +17,10 @@ struct TargetLease {
     /// From the first event of a stream to now, by the tokens of its answer.
     var firstEvent = Instant.distantPast
 
-    init(index: Int, key: Int, permit: CircuitBreaker.Permit?) {
+    init(index: Int, key: Int, account: AccountBook.Lease? = nil, permit: CircuitBreaker.Permit?) {
         self.index = index
         self.key = key
+        self.account = account
         self.permit = permit
     }
 

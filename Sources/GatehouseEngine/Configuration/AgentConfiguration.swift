@@ -29,8 +29,10 @@ package struct AgentConfiguration: Sendable, Equatable {
     package var environment: [Variable] = []
     /// The HOME that the agent sees, with its login in it; `nil` gives it that of the gateway.
     package var home: String?
-    /// Logins to change between.
-    package var accounts: [String] = []
+    /// Logins to change between, each with a home of its own.
+    package var accounts: [Account] = []
+    /// Further models of it, for when it has no capacity for the one that was asked for, or does not know it.
+    package var fallbackModels: [String] = []
     package var timeouts = Timeouts()
     package var limits = Limits()
 
@@ -47,6 +49,21 @@ package struct AgentConfiguration: Sendable, Equatable {
         package init(name: String, value: Secret) {
             self.name = name
             self.value = value
+        }
+    }
+
+    /// A login of an agent. An item of `agents[].accounts`.
+    package struct Account: Sendable, Equatable {
+        package var name: String
+        /// Its HOME; `nil` is a private folder in the data directory.
+        package var home: String?
+        /// Runs at the same time.
+        package var concurrency = 1
+        /// Its share of the runs.
+        package var weight = 1
+
+        package init(name: String) {
+            self.name = name
         }
     }
 

@@ -139,7 +139,8 @@ package struct ConfigurationDocument {
             ("concurrency", .number(agent.concurrency)),
             ("model", .text(agent.model)),
             ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
-            ("home", .text(agent.home)), ("accounts", .texts(agent.accounts)),
+            ("home", .text(agent.home)), ("accounts", .list(agent.accounts.map(account))),
+            ("fallbackModels", .texts(agent.fallbackModels)),
             (
                 "timeouts",
                 .map([
@@ -149,6 +150,13 @@ package struct ConfigurationDocument {
                 ])
             ),
             ("limits", limits(agent.limits)),
+        ])
+    }
+
+    private func account(_ account: AgentConfiguration.Account) -> ConfigurationNode {
+        .map([
+            ("name", .text(account.name)), ("home", .text(account.home)), ("concurrency", .number(account.concurrency)),
+            ("weight", .number(account.weight)),
         ])
     }
 

@@ -62,7 +62,8 @@ extension ConfigurationReader {
             agent.environment.append(.init(name: name, value: value))
         }
         section.read("home", .absolutePath, into: &agent.home)
-        section.readList("accounts", .text("an account"), into: &agent.accounts)
+        agent.accounts = section.items("accounts", "an account with a name", account)
+        section.readList("fallbackModels", .model, into: &agent.fallbackModels)
         section.section("timeouts") { timeouts in
             timeouts.read("firstOutput", .duration(), into: &agent.timeouts.firstOutput)
             timeouts.read("idle", .duration(), into: &agent.timeouts.idle)
@@ -71,6 +72,14 @@ extension ConfigurationReader {
         }
         section.section("limits") { agentLimits($0, &agent.limits) }
         return agent
+    }
+
+    private func account(_ section: ConfigurationSection) -> AgentConfiguration.Account {
+        var account = AgentConfiguration.Account(name: section.require("name", .name) ?? "")
+        section.read("home", .absolutePath, into: &account.home)
+        section.read("concurrency", .integer(1...1000), into: &account.concurrency)
+        section.read("weight", .integer(1...1000), into: &account.weight)
+        return account
     }
 
     private func agentLimits(_ section: ConfigurationSection, _ limits: inout AgentConfiguration.Limits) {

@@ -6,12 +6,6 @@ struct ConfigurationSupport {
 
     func run() {
         checkSections()
-        for (index, agent) in tree.agents.enumerated() {
-            let path = "agents[\(index)]"
-            if !agent.accounts.isEmpty {
-                refuse("\(path).accounts", "changing accounts", "leave it empty and set home")
-            }
-        }
         for (index, key) in tree.keys.enumerated() {
             if key.rateLimit != nil { refuse("keys[\(index)].rateLimit", "a rate limit", "leave it out") }
             if key.budget != nil { refuse("keys[\(index)].budget", "a budget", "leave it out") }

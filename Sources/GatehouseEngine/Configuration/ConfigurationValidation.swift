@@ -19,6 +19,7 @@ struct ConfigurationValidation {
         checkUpstreamNames()
         for (index, provider) in tree.providers.enumerated() { check(provider, "providers[\(index)]") }
         for (index, agent) in tree.agents.enumerated() { check(agent, "agents[\(index)]") }
+        AccountValidation(tree: tree, journal: journal).run()
         checkAliases()
         checkKeys()
         ConfigurationSupport(tree: tree, journal: journal).run()
@@ -141,6 +142,7 @@ struct ConfigurationValidation {
                     "\(path).\(key)", "means nothing without a sandbox; leave it out, or set sandbox: readOnly")
             }
         }
+        checkAccounts(of: agent, path)
         for variable in agent.environment where !ConfigurationValue<String>.isVariableName(variable.name[...]) {
             journal.report(
                 "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
@@ -203,6 +205,15 @@ struct ConfigurationValidation {
                 journal.report(
                     "keys[\(index)].models[\(position)]", "\"\(pattern)\" holds a '*' that is not at its end")
             }
+        }
+    }
+
+    /// Repeated names of accounts, and homes that mean nothing.
+    private func checkAccounts(of agent: AgentConfiguration, _ path: String) {
+        refuseRepeats(agent.accounts.map(\.name), "\(path).accounts", ".name")
+        refuseRepeats(agent.fallbackModels, "\(path).fallbackModels", "")
+        if agent.home != nil, !agent.accounts.isEmpty {
+            journal.report("\(path).home", "means nothing beside accounts: each has a home of its own; leave it out")
         }
     }
 

@@ -50,6 +50,10 @@ package enum AccessRecord {
             line.literal(#","upstream_key":"#)
             line.quoted(key)
         }
+        if let account = record.account {
+            line.literal(#","account":"#)
+            line.quoted(account)
+        }
         if let sandbox = record.sandbox {
             line.literal(#","sandbox":"#)
             line.quoted(sandbox)

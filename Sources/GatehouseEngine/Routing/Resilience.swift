@@ -15,6 +15,7 @@ package final class Resilience: Sendable {
         var deployments: [Deployment.Name: Deployment] = [:]
         var unlisted = 0
         var keys: [String: ProviderKeys] = [:]
+        var accounts: [String: AccountBook] = [:]
     }
 
     private let budget: Mutex<RetryBudget>
@@ -22,17 +23,21 @@ package final class Resilience: Sendable {
     private let random: Mutex<SeededGenerator>
     private let drains = Atomic<Int>(0)
     private let alert: @Sendable (KeyAlert) -> Void
+    private let accountAlert: @Sendable (AccountAlert) -> Void
 
     /// - Parameters:
     ///   - seed: Of the random numbers that spread load and waits.
     ///   - alert: Told of keys that providers refuse, and of those that work again. Called on event loops.
+    ///   - accountAlert: The same of agents' logins; called on any thread.
     package init(
         now: Instant = .now(), seed: UInt64 = .random(in: 0 ... .max),
-        alert: @escaping @Sendable (KeyAlert) -> Void = { _ in }
+        alert: @escaping @Sendable (KeyAlert) -> Void = { _ in },
+        accountAlert: @escaping @Sendable (AccountAlert) -> Void = { _ in }
     ) {
         budget = Mutex(RetryBudget(now: now))
         random = Mutex(SeededGenerator(seed: seed))
         self.alert = alert
+        self.accountAlert = accountAlert
     }
 
     /// Random numbers for one decision.
@@ -74,6 +79,32 @@ package final class Resilience: Sendable {
             known.keys[entry.name] = keys
             return keys
         }
+    }
+
+    /// From now on these agents have accounts, and no others. What is known of those that stay is kept.
+    func keepAccounts(of entries: [UpstreamEntry]) {
+        known.withLock { known in
+            var books: [String: AccountBook] = [:]
+            for entry in entries where !entry.accounts.isEmpty {
+                let book =
+                    known.accounts[entry.name]
+                    ?? AccountBook(
+                        agent: entry.name, members: entry.accounts, model: entry.defaultModel, alert: accountAlert)
+                book.update(members: entry.accounts, model: entry.defaultModel)
+                books[entry.name] = book
+            }
+            known.accounts = books
+        }
+    }
+
+    /// The accounts of an agent; `nil` where it has none.
+    package func accounts(of agent: String) -> AccountBook? {
+        known.withLock { $0.accounts[agent] }
+    }
+
+    /// The accounts of all agents, in a fixed order.
+    package var accountBooks: [AccountBook] {
+        known.withLock { $0.accounts.values.sorted { $0.agent < $1.agent } }
     }
 
     /// In a fixed order.

@@ -20,6 +20,8 @@ package final class RoutePlan: Sendable {
         package var route: Route
         package var balance = LoadBalancer.Target()
         package var condition = TargetCondition()
+        /// Another model of the agent of a target in front of it.
+        var isSubstitute = false
 
         package init(_ route: Route) {
             self.route = route
@@ -31,6 +33,10 @@ package final class RoutePlan: Sendable {
         let route: Route
         let deployment: Deployment
         let keys: ProviderKeys
+        /// Those of an agent; `nil` where it has none.
+        let accounts: AccountBook?
+        /// Another model of the agent in front of it, for when that one has no capacity or is not known.
+        let isSubstitute: Bool
         /// `nil` where there is none.
         let condition: TargetCondition?
     }
@@ -55,15 +61,19 @@ package final class RoutePlan: Sendable {
         isListed: Bool = true
     ) {
         self.settings = settings
-        let all = targets + fallbacks
+        let all = targets + Self.substitutes(of: targets) + fallbacks + Self.substitutes(of: fallbacks)
         places = all.map {
             Place(
                 route: $0.route, deployment: resilience.deployment($0.route, isListed: isListed),
-                keys: resilience.keys($0.route), condition: $0.condition.isEmpty ? nil : $0.condition)
+                keys: resilience.keys($0.route),
+                accounts: $0.route.entry.accounts.isEmpty ? nil : resilience.accounts(of: $0.route.entry.name),
+                isSubstitute: $0.isSubstitute, condition: $0.condition.isEmpty ? nil : $0.condition)
         }
         choices = targets.count
         var attempts = AttemptMachine.Settings()
         attempts.retries = settings.retries
+        // Each account may have to be asked to learn that it is used up.
+        attempts.maximumAttempts += min(max(0, (places.map(\.route.entry.accounts.count).max() ?? 0) - 1), 5)
         self.attempts = attempts
         wantsNeeds = all.contains { $0.condition.features != nil }
         headers = all.flatMap { $0.condition.headers.map(\.name) }
@@ -75,8 +85,25 @@ package final class RoutePlan: Sendable {
                 targets.map { ("\($0.route.entry.name)/\($0.route.model)", $0.balance.weight) })
     }
 
+    /// Further models of agents among `targets`, as the operator lists them.
+    private static func substitutes(of targets: [Target]) -> [Target] {
+        targets.flatMap { target in
+            let entry = target.route.entry
+            let asked = target.route.model.isEmpty ? entry.defaultModel : target.route.model
+            return entry.fallbackModels.filter { $0 != asked }.map { model in
+                var other = target
+                other.route = Route(entry: entry, model: model)
+                other.isSubstitute = true
+                return other
+            }
+        }
+    }
+
     /// Whether something of a call must be worked out before a target is chosen.
     var wantsTraits: Bool { wantsNeeds || settings.strategy == .cost || places.contains { $0.condition != nil } }
+
+    /// Whether a target is an agent with accounts.
+    var hasAccounts: Bool { places.contains { $0.accounts != nil } }
 
     package var targets: [Route] { places.map(\.route) }
 

@@ -60,6 +60,7 @@ package final class RoutingSnapshot: Sendable {
         var byName: [String: UpstreamEntry] = [:]
         for entry in entries { byName[entry.name] = entry }
         self.entries = byName
+        resilience.keepAccounts(of: entries)
         var plans: [String: RoutePlan] = [:]
         for alias in aliases { plans[alias.name] = Self.plan(alias, byName, resilience) }
         self.aliases = plans
@@ -68,6 +69,14 @@ package final class RoutingSnapshot: Sendable {
             aliases.map(\.name)
             + entries.flatMap { entry in
                 (entry.hasDefaultModel ? [entry.name] : []) + entry.models.map { "\(entry.name)/\($0)" }
+            }
+    }
+
+    /// Whether a key may use some model of an agent, by the agent's name or by one of an alias.
+    package func mayUse(_ agent: String, _ principal: Principal) -> Bool {
+        principal.key.models.contains { $0.matches(agent) || $0.matches(agent + "/") || $0.text.hasPrefix(agent + "/") }
+            || aliases.contains { alias in
+                principal.mayUse(model: alias.key) && alias.value.places.contains { $0.route.entry.name == agent }
             }
     }
 

@@ -19,6 +19,12 @@ package struct UpstreamEntry: Sendable {
     package var understood: Set<String> = []
     /// The names of its keys, in the order of the configuration.
     package var keys: [String] = []
+    /// An agent's logins.
+    package var accounts: [AccountPool.Member] = []
+    /// Its model when a caller names only the agent; empty for the agent's own.
+    package var defaultModel = ""
+    /// Models of it that are tried when it has no capacity for the one that was asked for, or does not know it.
+    package var fallbackModels: [String] = []
     /// How many calls it gets at a time, for each of its models.
     package var limits = Deployment.Limits()
     /// What becomes of an attempt whose caller has left.

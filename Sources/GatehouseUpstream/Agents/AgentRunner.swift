@@ -74,7 +74,7 @@ package final class AgentRunner: Sendable {
         var host: AgentHost?
     }
 
-    private let configuration: AgentRunnerConfiguration
+    let configuration: AgentRunnerConfiguration
     private let (requests, inbox): (AsyncStream<AgentRun>, AsyncStream<AgentRun>.Continuation)
     private let state = Mutex(State())
 
@@ -234,6 +234,7 @@ package final class AgentRunner: Sendable {
     private func collect(_ run: AgentRun, _ directory: RunDirectory, since before: FolderSnapshot) async {
         guard let store = configuration.artifacts, let place = run.place else { return }
         let harvest = await offload { store.collect(directory.work, since: before, for: place) }
+        await run.deliver(harvest.kept.map { .file($0, session: place.session) })
         if harvest.refused > 0 {
             configuration.onEvent(.artifactsRefused(agent: run.settings.name, count: harvest.refused))
         }
@@ -271,6 +272,8 @@ package final class AgentRunner: Sendable {
             guard let first = await group.next() else { return }
             if case .ended(let result) = first {
                 group.cancelAll()
+                // Nothing of the process is left, and whoever has the answer may ask again at once.
+                run.account?.end()
                 return await run.finish(Self.ending(result))
             }
             run.stop()

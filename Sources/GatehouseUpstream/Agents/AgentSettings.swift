@@ -36,6 +36,10 @@ package struct AgentSettings: Sendable, Equatable {
     package var limits = AgentLimits()
     /// Arguments in the place of those of a run, for `AgentProbe`; nothing is asked then.
     var probe: [String]?
+    /// Logins to change between.
+    package var accounts: [AgentAccount] = []
+    /// The login of one run, which has `home` then.
+    var account: AgentAccount?
 
     package init(name: String, kind: AgentKind) {
         self.name = name

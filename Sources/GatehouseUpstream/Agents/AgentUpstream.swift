@@ -54,18 +54,21 @@ package final class AgentUpstream: Upstream {
     ) -> any UpstreamAttempt {
         switch prepare(request) {
         case .failure(let failure):
+            request.account?.end()
             return FailedAttempt(failure, on: eventLoop, reply: reply)
         case .success(let (model, prompt)):
             guard slots.take() else {
+                request.account?.end()
                 return FailedAttempt(
                     Failure(.busy, detail: "all slots of \(settings.name) are taken", retryAfter: 1), on: eventLoop,
                     reply: reply)
             }
             let run = AgentRun(
-                id: Self.randomID(), settings: settings, model: model, prompt: prompt,
-                eventLoop: eventLoop, reply: reply, slots: slots, place: keepsArtifacts ? request.place : nil)
+                id: Self.randomID(), settings: settings.using(request.account), model: model, prompt: prompt,
+                eventLoop: eventLoop, reply: reply, slots: slots, place: keepsArtifacts ? request.place : nil,
+                account: request.account)
             guard runner.submit(run) else {
-                slots.release()
+                run.release()
                 return FailedAttempt(
                     Failure(.busy, detail: "no more runs are taken", retryAfter: 1), on: eventLoop, reply: reply)
             }

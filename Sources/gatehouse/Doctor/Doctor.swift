@@ -50,6 +50,7 @@ struct Doctor: Sendable {
             group: group, runner: AgentRunner(runnerConfiguration(dataDirectory)),
             tls: try Composition.clientTLS(variables), proxy: try Composition.proxy(variables),
             sockets: SocketBudget(limit: 64), version: GatehouseVersion.current, environment: variables,
+            dataDirectory: dataDirectory,
             logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
         var tree = configuration
         tree.agents = []

@@ -49,7 +49,7 @@ package struct AnthropicStreamEncoder: StreamEncoder {
         case .part(let part): write(part, &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, &buffer)
-        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
+        case .toolStarted, .toolFinished, .file, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .toolCallSignature, .toolCallIsCustom: break
         }
     }

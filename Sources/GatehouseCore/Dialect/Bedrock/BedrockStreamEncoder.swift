@@ -53,7 +53,8 @@ package struct BedrockStreamEncoder: StreamEncoder {
         case .part(let part): write(part, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): writeEnd(finish, to: &buffer)
-        case .toolCallSignature, .toolCallIsCustom, .toolStarted, .toolFinished, .notice, .limit: break
+        case .toolCallSignature, .toolCallIsCustom, .toolStarted, .toolFinished, .file, .notice, .limit:
+            break
         }
     }
 

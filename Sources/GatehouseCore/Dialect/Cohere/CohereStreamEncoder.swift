@@ -28,7 +28,7 @@ struct CohereStreamEncoder: StreamEncoder {
         case .citation(let citation): write(citation, to: &buffer)
         case .partEnded, .signature: endParts(to: &buffer)
         case .part(let part): write(part, to: &buffer)
-        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
+        case .toolStarted, .toolFinished, .file, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .finished(let finish): writeEnd(finish, to: &buffer)
         case .toolCallSignature, .toolCallIsCustom, .usage: break
         }

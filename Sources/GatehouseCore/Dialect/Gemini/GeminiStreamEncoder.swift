@@ -49,7 +49,7 @@ package struct GeminiStreamEncoder: StreamEncoder {
         case .part(let part): write(part, to: &buffer)
         case .started(let start): usage = start.usage ?? usage
         case .usage(let usage): self.usage = usage
-        case .toolStarted, .toolFinished, .notice, .limit:
+        case .toolStarted, .toolFinished, .file, .notice, .limit:
             if !isArray { SSEWriter.write(progress: event, to: &buffer) }
         case .finished(let finish): write(finish, to: &buffer)
         }

@@ -36,6 +36,7 @@ struct NativeStreamEncoder: StreamEncoder {
         case .toolFinished(let id, let succeeded, let denied):
             let members: JSONValue = .object(["id": .string(id), "ok": .bool(succeeded), "denied": .bool(denied)])
             write("tool.finished", members, to: &buffer)
+        case .file(let file, let session): write("file", Self.value(of: file, session), to: &buffer)
         case .notice(let notice):
             let members: JSONValue = .object([
                 "severity": .string(notice.severity.rawValue), "text": .string(notice.text),
@@ -84,6 +85,29 @@ struct NativeStreamEncoder: StreamEncoder {
             "kind": .string(limit.kind), "used": limit.used.flatMap { $0.isFinite ? .number("\($0)") : nil },
             "resets_at": limit.resetsAt.map { .int($0) },
         ])
+    }
+
+    /// With the place where it can be had.
+    private static func value(of file: Artifact, _ session: String) -> JSONValue {
+        .object([
+            "name": .string(file.name), "size": .int(file.size),
+            "url": .string("/api/artifacts/\(Self.escaped(session))/\(Self.escaped(file.name))"),
+        ])
+    }
+
+    /// For a path: slashes stay.
+    private static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F, 0x7E:
+                escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                escaped += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return escaped
     }
 
     private static func value(of citation: Citation) -> JSONValue {

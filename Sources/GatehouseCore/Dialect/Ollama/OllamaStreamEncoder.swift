@@ -27,7 +27,7 @@ struct OllamaStreamEncoder: StreamEncoder {
         case .part(let part): write(part, to: &buffer)
         case .finished(let finish): writeEnd(finish, to: &buffer)
         case .started, .signature, .citation, .toolCallSignature, .toolCallIsCustom, .toolStarted, .toolFinished,
-            .notice, .limit, .usage:
+            .file, .notice, .limit, .usage:
             break
         }
     }

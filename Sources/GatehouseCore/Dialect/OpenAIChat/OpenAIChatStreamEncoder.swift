@@ -56,7 +56,7 @@ package struct OpenAIChatStreamEncoder: StreamEncoder {
         case .toolCallSignature(let index, let signature): seal(call: index, signature, to: &buffer)
         case .partEnded: thought = nil
         case .part(let part): whole(part, to: &buffer)
-        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
+        case .toolStarted, .toolFinished, .file, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, to: &buffer)
         case .toolCallIsCustom: break

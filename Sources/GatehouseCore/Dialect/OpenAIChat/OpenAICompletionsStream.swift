@@ -83,7 +83,7 @@ package struct OpenAICompletionsStreamEncoder: StreamEncoder {
         case .started(let start): usage = start.usage
         case .textDelta(let text): self.text(text, to: &buffer)
         case .part(let part): self.text(part.text ?? "", to: &buffer)
-        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
+        case .toolStarted, .toolFinished, .file, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, to: &buffer)
         default: break

@@ -59,7 +59,7 @@ package struct ResponsesStreamEncoder: StreamEncoder {
         case .citation(let citation): cite(citation, &buffer)
         case .partEnded: endPart(&buffer)
         case .part(let part): write(part, &buffer)
-        case .toolStarted, .toolFinished, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
+        case .toolStarted, .toolFinished, .file, .notice, .limit: SSEWriter.write(progress: event, to: &buffer)
         case .usage(let usage): self.usage = usage
         case .finished(let finish): end(finish, &buffer)
         case .started(let start): usage = start.usage ?? usage

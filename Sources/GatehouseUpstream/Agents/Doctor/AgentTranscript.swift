@@ -109,6 +109,8 @@ extension CanonicalEvent {
         case .notice(let notice):
             return event(
                 "notice", .init("severity", .string(notice.severity.rawValue)), .init("text", .string(notice.text)))
+        case .file(let file, _):
+            return event("file", .init("name", .string(file.name)), .init("size", .int(file.size)))
         case .limit(let limit):
             return event(
                 "limit", .init("kind", .string(limit.kind)),

@@ -9,6 +9,8 @@ package struct AgentTrial: Sendable {
     package var result: Result<Finish, Failure>
 
     private static let eventLimit = 10_000
+    /// Bytes of one piece of text, about.
+    private static let textLimit = 16 << 20
 
     package var text: String {
         events.reduce(into: "") { text, event in
@@ -62,8 +64,12 @@ package struct AgentTrial: Sendable {
         case .event(.finished(let finish)): result = .success(finish)
         case .failed(let failure): result = .failure(failure)
         case .event(.textDelta(let piece)):
-            if case .textDelta(let text)? = events.last {
-                events[events.count - 1] = .textDelta(text + piece)
+            if case .textDelta(var text)? = events.last {
+                guard text.utf8.count < Self.textLimit else { return }
+                // Taken out first, so that it grows in its place.
+                events.removeLast()
+                text += piece
+                events.append(.textDelta(text))
             } else if events.count < Self.eventLimit {
                 events.append(.textDelta(piece))
             }

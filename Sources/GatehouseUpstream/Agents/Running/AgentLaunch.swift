@@ -110,7 +110,9 @@ enum AgentEnvironment {
             "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
             "TERM": "dumb", "NO_COLOR": "1", "CI": "1",
         ]
-        for name in cli.environmentNames + settings.environmentNames {
+        // They hold or name the login of the gateway's user, and would take the place of an account's.
+        let logins = settings.account == nil ? cli.environmentNames : []
+        for name in logins + settings.environmentNames {
             if let value = host[name] { environment[name] = value }
         }
         return

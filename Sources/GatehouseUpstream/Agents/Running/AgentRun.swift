@@ -20,12 +20,16 @@ final class AgentRun: UpstreamAttempt, Sendable {
     private let listener: NIOLoopBoundBox<(any UpstreamReply)?>
     private let (cancellation, cancelled) = AsyncStream<Never>.makeStream()
     private let slots: AgentSlots
+    /// The place at the account that runs it.
+    let account: (any AccountLease)?
 
     /// Must be made on `eventLoop`, with a slot taken from `slots`, which it gives back in `release()`.
     init(
         id: String, settings: AgentSettings, model: String, prompt: String,
-        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots, place: ArtifactPlace? = nil
+        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots, place: ArtifactPlace? = nil,
+        account: (any AccountLease)? = nil
     ) {
+        self.account = account
         self.id = id
         self.settings = settings
         self.model = model
@@ -78,6 +82,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
     /// Gives events to the listener, in order, and returns when it has taken them.
     func deliver(_ events: [CanonicalEvent]) async {
         guard !events.isEmpty else { return }
+        if let account { for case .limit(let limit) in events { account.note(limit) } }
         await onLoop { run in
             for event in events { run.listener.value?.received(event: event) }
             run.listener.value?.receivedBatchEnd()
@@ -86,6 +91,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
 
     /// Gives the last events and the verdict. Nothing is given after it.
     func finish(_ ending: AgentEnding) async {
+        if let account { for case .limit(let limit) in ending.events { account.note(limit) } }
         await onLoop { run in
             for event in ending.events { run.listener.value?.received(event: event) }
             switch ending.result {
@@ -106,6 +112,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
 
     /// Gives the slot back. Once, when nothing of the run is left.
     func release() {
+        account?.end()
         slots.release()
     }
 

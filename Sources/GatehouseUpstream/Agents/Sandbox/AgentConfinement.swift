@@ -6,6 +6,10 @@ struct AgentConfinement: Sendable {
     let settings: AgentSettings
     let environment: [String: String]
     let executable: String
+    /// All of the account's home, to be written: for the vendor's own login.
+    var showsHome = false
+    /// The command is given the terminal that is its standard input.
+    var hasTerminal = false
 
     /// The supervisor's arguments between its own options and the agent's command.
     ///
@@ -21,6 +25,7 @@ struct AgentConfinement: Sendable {
         arguments += ["--"] + plan.arguments + [SandboxPlan.first, "--inside", "3"]
         // Counted per name space of users; in that of the host it would count what has nothing to do with the run.
         if sandbox.hasUserNamespaces { arguments += ["--nproc", String(settings.limits.processes)] }
+        if hasTerminal { arguments += ["--terminal"] }
         return arguments + ["--"]
     }
 
@@ -34,16 +39,25 @@ struct AgentConfinement: Sendable {
             sandbox: settings.sandbox, hasNetwork: settings.hasNetwork, home: home,
             temporarySize: settings.limits.temporary, workspace: settings.directory ?? directory.work)
         run.environment = environment
-        run.folders = cli.homeFolders
+        run.folders = showsHome ? [] : cli.homeFolders
         run.installed = installed(home: configuration.environment["HOME"] ?? home).filter { !hidden.show(in: $0) }
         run.readable = settings.readable + cli.fileVariables.compactMap { environment[$0] }.filter { $0.hasPrefix("/") }
         run.writable = settings.writable
         // Nothing is known of what such an agent keeps in a home that was made for it.
-        if settings.kind == .custom, case .path(let path)? = settings.home { run.writable.append(path) }
+        let isShown = settings.kind == .custom || showsHome
+        let ownHome: String? = if isShown, case .path(let path)? = settings.home { path } else { nil }
+        if let ownHome, settings.account == nil { run.writable.append(ownHome) }
         for path in run.readable + run.writable + [settings.directory].compactMap(\.self) {
             guard !hidden.show(in: path) else {
                 throw Failure(.sandbox, detail: "\(path) holds what no agent may see".bounded)
             }
+        }
+        // It lies among the gateway's data, and is nobody's but this account's.
+        if let ownHome, settings.account != nil {
+            guard !hidden.show(account: ownHome) else {
+                throw Failure(.sandbox, detail: "\(ownHome) holds what no agent may see".bounded)
+            }
+            run.writable.append(ownHome)
         }
         run.masks = try WorkspaceMasks.find(in: run.workspace)
         if cli.delivery == .file { run.promptFile = directory.promptFile }
@@ -68,6 +82,12 @@ struct HiddenPlaces: Sendable {
     init(runs: String, home: String?) {
         data = InstalledFiles.real(InstalledFiles.parent(runs)) ?? InstalledFiles.parent(runs)
         self.home = home.flatMap { InstalledFiles.real($0) }
+    }
+
+    /// The same for the home of an account, which may lie among the gateway's data, but only in its place there.
+    func show(account path: String) -> Bool {
+        let path = InstalledFiles.real(path) ?? path
+        return !path.hasPrefix(data + "/accounts/") && show(in: path)
     }
 
     /// Whether one of them would be seen where `path` is bound.

@@ -1,0 +1,68 @@
+package import GatehouseCore
+import Glibc
+
+/// One login of an agent: a home of its own.
+package struct AgentAccount: Sendable, Equatable {
+    package var name: String
+    /// Absolute.
+    package var home: String
+
+    package init(name: String, home: String) {
+        self.name = name
+        self.home = home
+    }
+
+    /// Where the home of an account is when nobody says otherwise.
+    package static func home(of account: String, agent: String, in dataDirectory: String) -> String {
+        "\(dataDirectory.withoutLastSlash)/accounts/\(agent)/\(account)"
+    }
+}
+
+extension AgentSettings {
+    /// The same for one run with an account.
+    func using(_ lease: (any AccountLease)?) -> AgentSettings {
+        guard let lease else { return self }
+        var settings = self
+        // One that a reload took away has no home here any more: it gets an empty one, and is told that nobody is logged in.
+        settings.account = accounts.first { $0.name == lease.name } ?? AgentAccount(name: lease.name, home: "")
+        settings.home = settings.account.flatMap { $0.home.isEmpty ? nil : .path($0.home) } ?? .perRun
+        return settings
+    }
+}
+
+/// The private folder of an account.
+package enum AccountHome {
+    /// Makes the home where it is to be below `dataDirectory`; others are the operator's and only looked at.
+    ///
+    /// - Throws: `Failure` `.spawn` when it cannot be made, or lets others in.
+    package static func prepare(_ home: String, in dataDirectory: String) throws(Failure) {
+        let base = dataDirectory.withoutLastSlash
+        if home.hasPrefix(base + "/") {
+            var path = base
+            for part in home.dropFirst(base.count).split(separator: "/") {
+                path += "/\(part)"
+                if mkdir(path, 0o700) != 0, errno != EEXIST {
+                    throw Failure(.spawn, detail: "\(path) cannot be made: \(String(cString: strerror(errno)))".bounded)
+                }
+            }
+        }
+        try inspect(home)
+    }
+
+    /// Whoever can write there can run programs as the agent, and whoever can read has its login.
+    static func inspect(_ home: String) throws(Failure) {
+        var status = stat()
+        guard lstat(home, &status) == 0 else {
+            throw Failure(.spawn, detail: "\(home) cannot be used: \(String(cString: strerror(errno)))".bounded)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure(.spawn, detail: "\(home) is no folder".bounded)
+        }
+        guard status.st_uid == geteuid() || geteuid() == 0 else {
+            throw Failure(.spawn, detail: "\(home) belongs to another user".bounded)
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw Failure(.spawn, detail: "\(home) lets group or others in; run chmod 700 on it".bounded)
+        }
+    }
+}
