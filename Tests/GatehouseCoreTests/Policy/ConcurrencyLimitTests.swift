@@ -136,7 +136,7 @@ import Testing
             (settings.minimum, settings.initial, settings.maximum) = (16, 1024, 4096)
             var world = World(capacity: 20, base: 0.1, settings: settings, start: start, seed: seed)
             world.run(seconds: 20, callers: 12)
-            world.run(seconds: 12)
+            world.run(seconds: 18)
             #expect(world.limit.limit < 120, "seed \(seed): \(world.limit.limit)")
             world.run(seconds: 100)
             #expect(world.area / 100 < 80, "seed \(seed): \(world.area / 100)")
