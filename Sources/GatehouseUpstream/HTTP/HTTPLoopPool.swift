@@ -12,11 +12,11 @@ final class HTTPLoopPool {
     private static let idleTicks = 50 * ticksPerSecond
     /// Connections that rest at most: more than a burst leaves behind is not worth its sockets.
     static let maximumIdle = 256
-    /// Connections that are being made at most: a provider that accepts nothing must not take all sockets.
-    static let maximumMaking = 128
 
     let eventLoop: any EventLoop
     private let open: (HTTPLoopPool, ConnectionWaiter) -> Void
+    /// Connections that are being made at most: a provider that accepts nothing must not take all sockets.
+    private let maximumMaking: Int
     private let isTight: () -> Bool
     private var idle: [HTTPConnection] = []
     private var unsent: [HTTPAttempt] = []
@@ -32,17 +32,21 @@ final class HTTPLoopPool {
     private(set) var tick = 0
 
     convenience init(eventLoop: any EventLoop, connector: HTTPConnector) {
-        self.init(eventLoop: eventLoop, isTight: { connector.isTight }) { connector.connect(pool: $0, $1) }
+        self.init(eventLoop: eventLoop, maximumMaking: connector.maximumMaking, isTight: { connector.isTight }) {
+            connector.connect(pool: $0, $1)
+        }
     }
 
     /// - Parameters:
+    ///   - maximumMaking: Connections that are being made at a time.
     ///   - isTight: Connections should not rest now.
     ///   - open: Makes a connection and tells the waiter, not before it returns.
     init(
-        eventLoop: any EventLoop, isTight: @escaping () -> Bool = { false },
+        eventLoop: any EventLoop, maximumMaking: Int = SocketBudget.fewest, isTight: @escaping () -> Bool = { false },
         open: @escaping (HTTPLoopPool, ConnectionWaiter) -> Void
     ) {
         self.eventLoop = eventLoop
+        self.maximumMaking = maximumMaking
         self.isTight = isTight
         self.open = open
     }
@@ -71,7 +75,7 @@ final class HTTPLoopPool {
         for attempt in sending where !attempt.isOver {
             if let connection = popIdle() {
                 attempt.connected(connection)
-            } else if !queue.join(attempt), queue.making < Self.maximumMaking {
+            } else if !queue.join(attempt), queue.making < maximumMaking {
                 connect(attempt)
             }
         }
@@ -106,7 +110,7 @@ final class HTTPLoopPool {
         case (let owner?, .failure(let failure)): owner.connectionFailed(failure)
         case (nil, .failure): break
         }
-        while queue.making < Self.maximumMaking, let next = queue.nextWithout { connect(next) }
+        while queue.making < maximumMaking, let next = queue.nextWithout { connect(next) }
     }
 
     /// Takes a connection back: for whoever waits, else to rest.

@@ -12,7 +12,7 @@ import Testing
     @Test func aProviderThatAcceptsNothingTakesFewSockets() throws {
         let pool = opener.pool()
         let calls = (0..<1000).map { _ in opener.start(pool) }
-        #expect(opener.channels.count == HTTPLoopPool.maximumMaking)
+        #expect(opener.channels.count == SocketBudget.fewest)
         // Each that is refused makes room for the next.
         for index in 0..<1000 { opener.refuse(index) }
         #expect(opener.channels.count == 1000)
@@ -70,7 +70,7 @@ import Testing
     @Test func whoWaitsBehindOthersWaitsNoLonger() throws {
         let pool = opener.pool()
         let timeouts = HTTPTimeouts(connect: .seconds(2))
-        let calls = (0..<HTTPLoopPool.maximumMaking + 1).map { _ in opener.start(pool, timeouts: timeouts) }
+        let calls = (0..<SocketBudget.fewest + 1).map { _ in opener.start(pool, timeouts: timeouts) }
         opener.loop.advanceTime(by: .seconds(1))
         #expect(calls.last?.failure == nil)
         opener.loop.advanceTime(by: .seconds(2))
