@@ -63,6 +63,7 @@ struct Composition {
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
+            AgentPoolMetrics.write(runner.poolNumbers, to: &text)
             resilience.write(to: &text)
             text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
             text.sample("gatehouse_connections", Double(frontDoor.openConnections))
@@ -122,6 +123,7 @@ struct Composition {
         var runner = AgentRunnerConfiguration(
             supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
             runsDirectory: dataDirectory + "/runs", environment: environment)
+        runner.sessions = AgentSessionMemory()
         let needsSandbox = configuration.agents.contains { $0.sandbox != .off }
         runner.onEvent = AgentEvents.logging(logger, needsSandbox: needsSandbox)
         runner.artifacts = artifacts

@@ -168,8 +168,12 @@ extension AgentSettings {
         command = settings.command
         model = settings.model ?? ""
         concurrency = settings.concurrency
+        driver = settings.driver.flatMap { AgentDriver(rawValue: $0.rawValue) }
+        permissions = settings.permissions.map { $0 == .allow ? .allowOnce : .reject }
+        pool = PoolMachine.Settings(settings.pool, concurrency: settings.concurrency)
         home = settings.home.map { .path($0) }
         environment = Dictionary(settings.environment.map { ($0.name, $0.value) }) { _, last in last }
+        timeouts.handshake = settings.timeouts.handshake
         timeouts.firstOutput = settings.timeouts.firstOutput
         timeouts.idle = settings.timeouts.idle
         timeouts.total = settings.timeouts.total
@@ -188,6 +192,20 @@ extension AgentSettings {
         limits.memory = settings.limits.memory
         limits.output = settings.limits.output
         limits.temporary = settings.limits.temporary
+    }
+}
+
+extension PoolMachine.Settings {
+    init(_ settings: AgentConfiguration.Pool, concurrency: Int) {
+        self.init()
+        minimum = settings.minimum
+        maximum = settings.maximum ?? concurrency
+        idle = Interval(settings.idle)
+        age = Interval(settings.age)
+        turns = settings.turns
+        memory = settings.memory
+        queue = settings.queue
+        wait = Interval(settings.wait)
     }
 }
 

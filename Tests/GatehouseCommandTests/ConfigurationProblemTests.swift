@@ -251,6 +251,18 @@ import Testing
             "server.cors.origins: calls from web pages of other origins is not supported by this version yet; leave it"
                 + " empty (line 1)"),
         Case(
+            "agents: [ { name: claude, driver: acp } ]",
+            #"agents[0].driver: "acp" is none of claude; it knows oneShot, stdin (line 1)"#),
+        Case(
+            "agents: [ { name: gemini, pool: { queue: 3 } } ]",
+            "agents[0].pool: means nothing for processes of one call each; leave it out, or set driver (line 1)"),
+        Case(
+            "agents: [ { name: claude, permissions: allow } ]",
+            "agents[0].permissions: means nothing for processes of one call each; leave it out, or set driver (line 1)"),
+        Case(
+            "agents: [ { name: claude, driver: stdin, pool: { minimum: 5 } } ]",
+            "agents[0].pool.minimum: 5 is more than the maximum of 4 (line 1)"),
+        Case(
             "agents: [ { name: claude, sandbox: off, read: [/srv] } ]",
             "agents[0].read: means nothing without a sandbox; leave it out, or set sandbox: readOnly (line 1)"),
         Case(
@@ -353,13 +365,14 @@ func load(
     _ yaml: String?, _ variables: [String: String] = [:], files: [String: String] = [:],
     overrides: [ConfigurationBuilder.Override] = [], found: [ConfigurationCatalog.Agent] = []
 ) -> Result<GatehouseConfiguration, ConfigurationProblems> {
-    let catalog = ConfigurationCatalog(
+    var catalog = ConfigurationCatalog(
         providers: [
             .init(name: "openai", kind: "openai", environmentVariable: "OPENAI_API_KEY"),
             .init(name: "groq", kind: "groq", environmentVariable: "GROQ_API_KEY"),
             .init(name: "compat", kind: "openai-compatible", environmentVariable: nil, needsBaseURL: true),
         ],
         agentKinds: ["claude", "gemini"], agentsOnPath: { found })
+    catalog.agentDrivers = ["claude": [.oneShot, .stdin]]
     let directory = TemporaryFiles()
     for (name, text) in files { directory.write(text, to: name) }
     let variables = variables.mapValues { $0.replacing("{FILES}", with: directory.path) }

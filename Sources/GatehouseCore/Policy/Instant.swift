@@ -16,6 +16,10 @@ package struct Instant: Sendable, Hashable, Comparable {
         Instant(nanoseconds: Interval.add(left.nanoseconds, right.nanoseconds))
     }
 
+    package static func - (left: Instant, right: Interval) -> Instant {
+        Instant(nanoseconds: Interval.subtract(left.nanoseconds, right.nanoseconds))
+    }
+
     package static func - (left: Instant, right: Instant) -> Interval {
         Interval(nanoseconds: Interval.subtract(left.nanoseconds, right.nanoseconds))
     }

@@ -60,6 +60,10 @@ package struct UpstreamRequest: Sendable {
     package var place: ArtifactPlace?
     /// The account that runs it, where the target has some. Whoever is given it ends it when nothing of the run is left.
     package var account: (any AccountLease)?
+    /// Whose call it is: the name of the virtual key. What one owner leaves behind is never shown to another.
+    package var tenant = ""
+    /// The caller's session (`X-Session-ID`).
+    package var session: String?
 
     package init(
         id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,

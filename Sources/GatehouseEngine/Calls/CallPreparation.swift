@@ -38,6 +38,8 @@ struct CallPreparation {
         request = UpstreamRequest(
             id: call.id, surface: operation.surface, lane: lane, model: route.model, stream: head.stream,
             payload: .bytes(call.body, JSONSplice()))
+        request.tenant = call.principal.name
+        request.session = call.session
         switch lane {
         // Gemini's two methods of embedding have two paths: the one for several inputs serves both. And a history that
         // holds another vendor's seals must lose them.

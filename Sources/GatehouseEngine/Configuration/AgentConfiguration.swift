@@ -23,6 +23,12 @@ package struct AgentConfiguration: Sendable, Equatable {
     package var directory: String?
     /// Processes at the same time.
     package var concurrency = 4
+    /// How it is spoken to; `nil` is the kind's own way.
+    package var driver: Driver?
+    /// The processes that are kept, where the driver keeps them.
+    package var pool = Pool()
+    /// What it may do that it asks for; `nil` is what its sandbox lets it do.
+    package var permissions: Permissions?
     /// The model that is asked for when a caller names only the agent; `nil` leaves it to the agent.
     package var model: String?
     /// Added to the small environment that agents get. The values may be credentials.
@@ -84,8 +90,50 @@ package struct AgentConfiguration: Sendable, Equatable {
         case workspace
     }
 
+    /// How an agent is spoken to.
+    package enum Driver: String, Sendable, CaseIterable {
+        /// A process for each call.
+        case oneShot
+        /// Messages as lines of JSON, to a process of one conversation.
+        case stdin
+        /// The Agent Client Protocol.
+        case acp
+        /// The protocol of `codex app-server`.
+        case appServer
+    }
+
+    /// What an agent that asks is told.
+    package enum Permissions: String, Sendable, CaseIterable {
+        case reject
+        /// Yes, each time anew.
+        case allow
+    }
+
+    /// Processes that are kept for many calls, of one caller each. Keys below `agents[].pool`.
+    package struct Pool: Sendable, Equatable {
+        /// Started in advance, for whoever comes.
+        package var minimum = 0
+        /// At the same time; `nil` is `concurrency`.
+        package var maximum: Int?
+        /// Until a process that nobody uses is ended.
+        package var idle: Duration = .seconds(5 * 60)
+        package var age: Duration = .seconds(3600)
+        /// Calls that one process answers.
+        package var turns = 50
+        /// Of a process and all that it started, looked at between calls.
+        package var memory = 2 << 30
+        /// Calls that wait for a process.
+        package var queue = 16
+        /// How long they wait.
+        package var wait: Duration = .seconds(60)
+
+        package init() {}
+    }
+
     /// How long one run may take. Keys below `agents[].timeouts`.
     package struct Timeouts: Sendable, Equatable {
+        /// From the start of a process that is kept until it can be used.
+        package var handshake: Duration = .seconds(30)
         /// Until it has printed anything.
         package var firstOutput: Duration = .seconds(60)
         /// Silence after that.
@@ -121,4 +169,6 @@ package struct AgentConfiguration: Sendable, Equatable {
 extension AgentConfiguration {
     /// The kind of an agent that this gateway knows nothing about.
     package static let customKind = "custom"
+    /// The same, but that it speaks the Agent Client Protocol.
+    package static let protocolKind = "acp"
 }

@@ -40,7 +40,14 @@ package struct ConfigurationCatalog: Sendable {
     package var providers: [Provider]
     /// Without `custom`.
     package var agentKinds: [String]
+    /// How each kind can be driven, its own way first; a kind that is not named has one process for each call.
+    package var agentDrivers: [String: [AgentConfiguration.Driver]] = [:]
     package var agentsOnPath: @Sendable () -> [Agent]
+
+    /// How an agent of a kind is driven when nothing is said.
+    package func drivers(of kind: String) -> [AgentConfiguration.Driver] {
+        agentDrivers[kind] ?? [.oneShot]
+    }
 
     package init(
         providers: [Provider] = [], agentKinds: [String] = [], agentsOnPath: @escaping @Sendable () -> [Agent] = { [] }

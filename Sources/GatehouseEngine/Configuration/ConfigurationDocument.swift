@@ -136,7 +136,8 @@ package struct ConfigurationDocument {
             ("prompt", .text(agent.prompt.rawValue)), ("output", .text(agent.output)),
             ("sandbox", .text(agent.sandbox.rawValue)), ("network", agent.network.map { .flag($0) } ?? .null),
             ("read", .texts(agent.read)), ("write", .texts(agent.write)), ("directory", .text(agent.directory)),
-            ("concurrency", .number(agent.concurrency)),
+            ("concurrency", .number(agent.concurrency)), ("driver", .text(agent.driver?.rawValue)),
+            ("pool", pool(agent.pool)), ("permissions", .text(agent.permissions?.rawValue)),
             ("model", .text(agent.model)),
             ("environment", .map(agent.environment.map { ($0.name, .text($0.value.description)) })),
             ("home", .text(agent.home)), ("accounts", .list(agent.accounts.map(account))),
@@ -144,6 +145,7 @@ package struct ConfigurationDocument {
             (
                 "timeouts",
                 .map([
+                    ("handshake", .duration(agent.timeouts.handshake)),
                     ("firstOutput", .duration(agent.timeouts.firstOutput)),
                     ("idle", .duration(agent.timeouts.idle)), ("total", .duration(agent.timeouts.total)),
                     ("grace", .duration(agent.timeouts.grace)),
@@ -157,6 +159,14 @@ package struct ConfigurationDocument {
         .map([
             ("name", .text(account.name)), ("home", .text(account.home)), ("concurrency", .number(account.concurrency)),
             ("weight", .number(account.weight)),
+        ])
+    }
+
+    private func pool(_ pool: AgentConfiguration.Pool) -> ConfigurationNode {
+        .map([
+            ("minimum", .number(pool.minimum)), ("maximum", pool.maximum.map { .number($0) } ?? .null),
+            ("idle", .duration(pool.idle)), ("age", .duration(pool.age)), ("turns", .number(pool.turns)),
+            ("memory", .size(pool.memory)), ("queue", .number(pool.queue)), ("wait", .duration(pool.wait)),
         ])
     }
 

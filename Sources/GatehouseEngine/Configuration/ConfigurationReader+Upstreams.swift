@@ -57,6 +57,9 @@ extension ConfigurationReader {
         section.readList("write", .absolutePath, into: &agent.write)
         section.read("directory", .absolutePath, into: &agent.directory)
         section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
+        section.read("driver", .word, into: &agent.driver)
+        section.section("pool") { agentPool($0, &agent.pool) }
+        section.read("permissions", .word, into: &agent.permissions)
         section.read("model", .model, into: &agent.model)
         for (name, value) in section.readTable("environment", .variable) {
             agent.environment.append(.init(name: name, value: value))
@@ -65,6 +68,7 @@ extension ConfigurationReader {
         agent.accounts = section.items("accounts", "an account with a name", account)
         section.readList("fallbackModels", .model, into: &agent.fallbackModels)
         section.section("timeouts") { timeouts in
+            timeouts.read("handshake", .duration(), into: &agent.timeouts.handshake)
             timeouts.read("firstOutput", .duration(), into: &agent.timeouts.firstOutput)
             timeouts.read("idle", .duration(), into: &agent.timeouts.idle)
             timeouts.read("total", .duration(), into: &agent.timeouts.total)
@@ -80,6 +84,17 @@ extension ConfigurationReader {
         section.read("concurrency", .integer(1...1000), into: &account.concurrency)
         section.read("weight", .integer(1...1000), into: &account.weight)
         return account
+    }
+
+    private func agentPool(_ section: ConfigurationSection, _ pool: inout AgentConfiguration.Pool) {
+        section.read("minimum", .integer(0...100), into: &pool.minimum)
+        section.read("maximum", .integer(1...1000), into: &pool.maximum)
+        section.read("idle", .duration(), into: &pool.idle)
+        section.read("age", .duration(), into: &pool.age)
+        section.read("turns", .integer(1...1_000_000), into: &pool.turns)
+        section.read("memory", .size(16 << 20...1 << 40), into: &pool.memory)
+        section.read("queue", .integer(0...1000), into: &pool.queue)
+        section.read("wait", .duration(), into: &pool.wait)
     }
 
     private func agentLimits(_ section: ConfigurationSection, _ limits: inout AgentConfiguration.Limits) {

@@ -125,9 +125,11 @@ struct ConfigurationValidation {
     }
 
     private func check(_ agent: AgentConfiguration, _ path: String) {
-        if agent.kind == AgentConfiguration.customKind, agent.command.isEmpty {
-            journal.report("\(path).command", "is missing; a custom agent needs the path of its executable")
+        let described = [AgentConfiguration.customKind, AgentConfiguration.protocolKind]
+        if described.contains(agent.kind), agent.command.isEmpty {
+            journal.report("\(path).command", "is missing; a \(agent.kind) agent needs the path of its executable")
         }
+        checkDriver(of: agent, path)
         if agent.directory != nil, agent.sandbox != .readOnly {
             journal.report(
                 "\(path).directory",
@@ -146,6 +148,25 @@ struct ConfigurationValidation {
         for variable in agent.environment where !ConfigurationValue<String>.isVariableName(variable.name[...]) {
             journal.report(
                 "\(path).environment.\(variable.name)", "is not a variable name of letters, digits and '_'")
+        }
+    }
+
+    private func checkDriver(of agent: AgentConfiguration, _ path: String) {
+        let drivers = catalog.drivers(of: agent.kind)
+        if let driver = agent.driver, !drivers.contains(driver) {
+            let known = drivers.map(\.rawValue).joined(separator: ", ")
+            journal.report("\(path).driver", "\"\(driver.rawValue)\" is none of \(agent.kind); it knows \(known)")
+        }
+        if (agent.driver ?? drivers.first) == .oneShot {
+            let idle = [("pool", agent.pool != .init()), ("permissions", agent.permissions != nil)]
+            for (key, _) in idle.filter(\.1) {
+                journal.report(
+                    "\(path).\(key)", "means nothing for processes of one call each; leave it out, or set driver")
+            }
+        }
+        let maximum = agent.pool.maximum ?? agent.concurrency
+        if agent.pool.minimum > maximum {
+            journal.report("\(path).pool.minimum", "\(agent.pool.minimum) is more than the maximum of \(maximum)")
         }
     }
 

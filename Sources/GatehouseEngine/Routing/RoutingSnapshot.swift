@@ -178,7 +178,7 @@ extension RoutingSnapshot.Alias.Target {
 
 extension Interval {
     /// Saturating.
-    init(_ duration: Duration) {
+    package init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         self = Interval.seconds(Int(clamping: seconds)) + Interval(nanoseconds: attoseconds / 1_000_000_000)
     }

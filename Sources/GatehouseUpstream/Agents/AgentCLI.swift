@@ -23,11 +23,23 @@ package protocol AgentCLI: Sendable {
     /// What is known of its versions, and of how it is installed and logged in.
     var contract: AgentContract { get }
 
-    /// The arguments behind the executable. Only validated words and fixed text may stand in them, and the prompt where
+    /// How it can be driven, its own way first.
+    var drivers: [AgentDriver] { get }
+
+    /// The arguments behind the executable, of one run. Only validated words and fixed text may stand in them, and the prompt where
     /// `delivery` is `.argument`.
     func arguments(_ invocation: AgentInvocation) -> [String]
 
     func makeOutput() -> any AgentOutput
+
+    /// The arguments behind the executable, of a process that is kept for many turns.
+    func arguments(_ driver: AgentDriver, model: String) -> [String]
+
+    /// Variables that tell such a process its model, where arguments cannot.
+    func environment(model: String) -> [String: String]
+
+    /// The protocol of such a process; `nil` where it has none.
+    func makeMachine(_ driver: AgentDriver, _ setup: DriverSetup) -> (any DriverMachine)?
 }
 
 extension AgentCLI {
@@ -40,6 +52,16 @@ extension AgentCLI {
     package var needsNetwork: Bool { true }
     package var readsCommands: Bool { true }
     package var contract: AgentContract { AgentContract() }
+    package var drivers: [AgentDriver] { [.oneShot] }
+
+    package func arguments(_ invocation: AgentInvocation) -> [String] { [] }
+    package func makeOutput() -> any AgentOutput { TextOutput() }
+
+    package func arguments(_ driver: AgentDriver, model: String) -> [String] { [] }
+    package func environment(model: String) -> [String: String] { [:] }
+    package func makeMachine(_ driver: AgentDriver, _ setup: DriverSetup) -> (any DriverMachine)? {
+        driver == .acp ? ACPMachine(setup) : nil
+    }
 }
 
 /// How a prompt reaches an agent.

@@ -3,10 +3,13 @@ package enum AgentKind: String, Sendable, CaseIterable {
     case gemini, claude, codex, copilot, agy, opencode, qwen
     case cursorAgent = "cursor-agent"
     case llm, pi
+    case goose, vibe, kimi, gptme
+    /// Any agent that speaks the Agent Client Protocol, described by its settings.
+    case acp
     /// Described by its settings.
     case custom
 
-    /// What is fixed about it; `nil` for `custom`.
+    /// What is fixed about it; `nil` for those that settings describe.
     package var cli: (any AgentCLI)? {
         switch self {
         case .gemini: Gemini()
@@ -19,7 +22,11 @@ package enum AgentKind: String, Sendable, CaseIterable {
         case .cursorAgent: CursorAgent()
         case .llm: LLM()
         case .pi: Pi()
-        case .custom: nil
+        case .goose: Goose()
+        case .vibe: Vibe()
+        case .kimi: Kimi()
+        case .gptme: GPTMe()
+        case .custom, .acp: nil
         }
     }
 }

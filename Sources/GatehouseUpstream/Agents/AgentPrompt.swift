@@ -9,7 +9,14 @@ package enum AgentPrompt {
     package static func render(
         _ request: CanonicalRequest, readsCommands: Bool, using generator: inout some RandomNumberGenerator
     ) -> String {
-        let messages = request.messages.map { (role: $0.role, text: Self.text(of: $0)) }
+        render(request.messages, readsCommands: readsCommands, using: &generator)
+    }
+
+    /// The same of some of the messages.
+    static func render(
+        _ messages: [Message], readsCommands: Bool, using generator: inout some RandomNumberGenerator
+    ) -> String {
+        let messages = messages.map { (role: $0.role, text: Self.text(of: $0)) }
         let text: String
         if messages.count == 1, let message = messages.first, message.role == .user {
             text = message.text
@@ -54,7 +61,7 @@ package enum AgentPrompt {
         }
     }
 
-    private static func text(of message: Message) -> String {
+    static func text(of message: Message) -> String {
         message.parts.compactMap { part in
             switch part.content {
             case .text(let text), .refusal(let text): text

@@ -12,6 +12,8 @@ package struct AgentRunnerConfiguration: Sendable {
     package var runsDirectory: String
     /// The environment that agents may be given parts of.
     package var environment: [String: String]
+    /// Remembers the sessions of agents whose processes are kept; `nil` remembers none.
+    package var sessions: (any AgentSessionStore)?
     /// Runs that may wait to be started.
     package var backlog = 1024
     /// Told what the operator should know. Called from any task; it must not block.
@@ -69,14 +71,17 @@ package enum ProcessMemory {
 package final class AgentRunner: Sendable {
     private struct State {
         var isClosed = false
-        var waiting: [String: AgentRun] = [:]
-        var running: [String: AgentRun] = [:]
+        var waiting: [String: any AgentJob] = [:]
+        var running: [String: any AgentJob] = [:]
         var host: AgentHost?
+        var pools: [AgentPool] = []
     }
 
     let configuration: AgentRunnerConfiguration
-    private let (requests, inbox): (AsyncStream<AgentRun>, AsyncStream<AgentRun>.Continuation)
+    private let (requests, inbox): (AsyncStream<any AgentJob>, AsyncStream<any AgentJob>.Continuation)
     private let state = Mutex(State())
+    /// Opened when it ends.
+    private let closing = ReadingGate(isOpen: false)
 
     package init(_ configuration: AgentRunnerConfiguration) {
         self.configuration = configuration
@@ -98,6 +103,7 @@ package final class AgentRunner: Sendable {
             state.isClosed = true
             return Array(state.running.values)
         }
+        closing.release()
         for run in runs { run.end() }
     }
 
@@ -118,9 +124,11 @@ package final class AgentRunner: Sendable {
             throw error
         }
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.keepPools() }
             for await run in requests {
                 group.addTask { await self.perform(run, on: host) }
             }
+            closing.release()
             if Task.isCancelled { group.cancelAll() }
             await refuseWaiting()
         }
@@ -149,7 +157,7 @@ package final class AgentRunner: Sendable {
     private var supervisor: Supervisor { Supervisor(path: configuration.supervisor) }
 
     /// Takes a run; `false` when there are too many or no more are taken.
-    func submit(_ run: AgentRun) -> Bool {
+    func submit(_ run: any AgentJob) -> Bool {
         let isOpen = state.withLock { state in
             guard !state.isClosed else { return false }
             state.waiting[run.id] = run
@@ -175,9 +183,28 @@ package final class AgentRunner: Sendable {
         }
     }
 
+    // MARK: Pools
+
+    var sessions: (any AgentSessionStore)? { configuration.sessions }
+
+    func pools<Value: Sendable>(_ body: (inout [AgentPool]) -> Value) -> Value {
+        state.withLock { body(&$0.pools) }
+    }
+
+    /// `false` when the runner ended meanwhile.
+    func waits(for time: Duration) async -> Bool {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(for: time) }
+            group.addTask { [closing] in await closing.wait() }
+            _ = await group.next()
+            group.cancelAll()
+        }
+        return !closing.isReleased && !Task.isCancelled
+    }
+
     // MARK: One run
 
-    private func perform(_ run: AgentRun, on host: AgentHost) async {
+    private func perform(_ run: any AgentJob, on host: AgentHost) async {
         let isOurs = state.withLock { state in
             guard !state.isClosed, state.waiting.removeValue(forKey: run.id) != nil else { return false }
             state.running[run.id] = run
@@ -196,53 +223,23 @@ package final class AgentRunner: Sendable {
         run.release()
     }
 
-    private func perform(_ run: AgentRun, in directory: RunDirectory, on host: AgentHost) async {
+    private func perform(_ run: any AgentJob, in directory: RunDirectory, on host: AgentHost) async {
         let launch: AgentLaunch
         do throws(Failure) {
             launch = try await offload { [configuration] () throws(Failure) in
-                if run.settings.cli.delivery == .file { try directory.writePrompt(run.prompt) }
+                if run.driver == .oneShot, run.settings.cli.delivery == .file { try directory.writePrompt(run.prompt) }
                 return try AgentLaunch(run, in: directory, configuration, on: host, gateway: Int(getpid()))
             }
         } catch {
             await run.fail(error)
             return
         }
-        await supervise(run, launch, in: directory)
-    }
-
-    /// Runs the process to its end.
-    private func execute(_ launch: AgentLaunch, _ run: AgentRun, in directory: RunDirectory) async
-        -> AgentProcess.Result
-    {
-        configuration.recording?.begin(launch, prompt: run.prompt)
-        let before = await snapshot(run, directory)
-        var result = await AgentProcess(launch, run: run, recording: configuration.recording).execute()
-        let report = await offload { RunReport.read(directory.reportFile) }
-        if let report { configuration.recording?.end(report.status) }
-        if let failure = report?.failure(stderr: result.stderr) { result.status = .failure(failure) }
-        if let before { await collect(run, directory, since: before) }
-        return result
-    }
-
-    /// What is in the folder it works in before it begins; `nil` when nothing of it is kept.
-    private func snapshot(_ run: AgentRun, _ directory: RunDirectory) async -> FolderSnapshot? {
-        guard let store = configuration.artifacts, run.place != nil else { return nil }
-        return await offload { store.snapshot(of: directory.work) }
-    }
-
-    /// Keeps what it has made. It is over, and the caller has not been told yet: who asks behind the answer finds it.
-    private func collect(_ run: AgentRun, _ directory: RunDirectory, since before: FolderSnapshot) async {
-        guard let store = configuration.artifacts, let place = run.place else { return }
-        let harvest = await offload { store.collect(directory.work, since: before, for: place) }
-        await run.deliver(harvest.kept.map { .file($0, session: place.session) })
-        if harvest.refused > 0 {
-            configuration.onEvent(.artifactsRefused(agent: run.settings.name, count: harvest.refused))
-        }
+        await run.carryOut(launch, in: directory, configuration)
     }
 
     /// Whether nothing of a run is left. A supervisor that was killed could not see to that, so what it left is ended; where
     /// that does not work, the run's directory stays, and the next start finds it.
-    private func isOver(_ run: AgentRun, _ directory: RunDirectory) async -> Bool {
+    private func isOver(_ run: any AgentJob, _ directory: RunDirectory) async -> Bool {
         let wasLost = await offload { directory.hasJournal && RunReport.read(directory.reportFile) == nil }
         guard wasLost else { return true }
         guard let remains = try? await supervisor.reap(configuration.runsDirectory, only: directory.name) else {
@@ -250,61 +247,6 @@ package final class AgentRunner: Sendable {
         }
         configuration.onEvent(.supervisorLost(run: run.id, processes: remains.flatMap(\.processes)))
         return true
-    }
-
-    private enum Step: Sendable {
-        case ended(AgentProcess.Result)
-        case cancelled
-        case expired(AgentTimers.Expiry?)
-        /// The supervisor has not ended when it had to.
-        case overdue
-    }
-
-    /// Runs the process beside its timers and the listener's wish to stop; what comes first ends the others.
-    private func supervise(_ run: AgentRun, _ launch: AgentLaunch, in directory: RunDirectory) async {
-        await withTaskGroup(of: Step.self) { group in
-            group.addTask { .ended(await self.execute(launch, run, in: directory)) }
-            group.addTask {
-                await run.waitForCancellation()
-                return .cancelled
-            }
-            group.addTask { .expired(await run.timers.expiry()) }
-            guard let first = await group.next() else { return }
-            if case .ended(let result) = first {
-                group.cancelAll()
-                // Nothing of the process is left, and whoever has the answer may ask again at once.
-                run.account?.end()
-                return await run.finish(Self.ending(result))
-            }
-            run.stop()
-            group.addTask {
-                try? await Task.sleep(for: launch.grace + AgentProcess.supervisorMargin)
-                return .overdue
-            }
-            if case .expired(.lingering) = first {} else { await run.fail(Self.failure(first)) }
-            while let next = await group.next() {
-                if case .overdue = next { group.cancelAll() }
-                guard case .ended(var result) = next else { continue }
-                group.cancelAll()
-                // It had told its end; that its process had to be ended changes nothing.
-                result.status = .success(.exited(0))
-                if case .expired(.lingering) = first { await run.finish(Self.ending(result)) }
-            }
-        }
-    }
-
-    private static func failure(_ step: Step) -> Failure {
-        if case .expired(.timeout(let phase)) = step { Failure(.timeout(phase)) } else { Failure(.cancelled) }
-    }
-
-    private static func ending(_ result: AgentProcess.Result) -> AgentEnding {
-        switch result.status {
-        case .success(let status):
-            var output = result.output
-            return output.end(AgentExit(status, stderr: result.stderr, clock: .host()))
-        case .failure(let failure):
-            return AgentEnding(result: .failure(failure))
-        }
     }
 }
 
@@ -319,7 +261,7 @@ extension WallClock {
 }
 
 /// Runs blocking work of files on a thread for such work, to its end, also when the task is cancelled.
-private func offload<Value: Sendable, Failure: Error>(
+func offload<Value: Sendable, Failure: Error>(
     _ work: @escaping @Sendable () throws(Failure) -> Value
 ) async throws(Failure) -> Value {
     let result: Result<Value, Failure> = await withCheckedContinuation { continuation in

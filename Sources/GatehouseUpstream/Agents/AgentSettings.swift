@@ -10,8 +10,13 @@ package struct AgentSettings: Sendable, Equatable {
     package var command: [String] = []
     /// The model when a request names none; empty for the agent's own.
     package var model = ""
-    /// Runs at the same time. More are refused with `Failure.busy`.
+    /// `nil` for the kind's own.
+    package var driver: AgentDriver?
+    /// Runs at the same time. More are refused with `Failure.busy`. Of a driver that keeps its processes, `pool` says it.
     package var concurrency = 4
+    package var pool = PoolMachine.Settings()
+    /// What it may do that it asks for; `nil` is once what its sandbox lets it do, and without a sandbox nothing.
+    package var permissions: AgentPermissions?
     /// `nil` for the kind's default, see `AgentHome`.
     package var home: AgentHome?
     /// Further variables of the gateway's environment that the agent may see.
@@ -48,8 +53,32 @@ package struct AgentSettings: Sendable, Equatable {
 
     /// What is fixed about this agent.
     var cli: any AgentCLI {
-        let own = kind.cli ?? Custom(command: command, delivery: prompt, output: output)
+        let own = kind.cli ?? (kind == .acp ? ACP(command: command) : custom)
         return probe.map { ProbedCLI(own: own, arguments: $0) } ?? own
+    }
+
+    private var custom: any AgentCLI {
+        Custom(command: command, delivery: prompt, output: output)
+    }
+
+    /// Whether its command is all that is known of it.
+    var isDescribed: Bool { kind == .custom || kind == .acp }
+
+    /// How it can be driven, its own way first.
+    package var drivers: [AgentDriver] { cli.drivers }
+
+    /// How it is driven.
+    package var effectiveDriver: AgentDriver { driver ?? cli.drivers.first ?? .oneShot }
+
+    /// What a process that has served a turn may be used for. One that holds a single conversation, or files that it wrote,
+    /// serves no other one.
+    func conversation(_ session: String?) -> PoolMachine.Conversation {
+        guard effectiveDriver.isSingleConversation || sandbox == .workspace else { return .any }
+        return session.map { .session($0) } ?? .once
+    }
+
+    var effectivePermissions: AgentPermissions {
+        permissions ?? (sandbox == .workspace ? .allowOnce : .reject)
     }
 }
 
@@ -63,6 +92,8 @@ package enum AgentOutputFormat: Sendable, Equatable {
 
 /// How long an agent may take, by a clock that only goes forward.
 package struct AgentTimeouts: Sendable, Equatable {
+    /// From the start of a process that is kept until it can be given a turn.
+    package var handshake = Duration.seconds(30)
     /// Until the first byte of output.
     package var firstOutput = Duration.seconds(60)
     /// Between two pieces of output. It rests while the caller does not read.

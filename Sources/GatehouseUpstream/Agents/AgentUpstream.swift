@@ -1,21 +1,27 @@
 package import GatehouseCore
 package import NIOCore
 
-/// An AI command-line agent as an upstream: one supervised process per attempt, run by an `AgentRunner`.
+/// An AI command-line agent as an upstream: one supervised process per attempt, or processes that are kept in a pool, as its
+/// driver will have it; run by an `AgentRunner`.
 package final class AgentUpstream: Upstream {
     package let settings: AgentSettings
     package let sandbox: String?
     package let keepsArtifacts: Bool
     private let runner: AgentRunner
     private let slots: AgentSlots
+    /// `nil` when each attempt has a process of its own.
+    private let pool: AgentPool?
 
     package init(settings: AgentSettings, runner: AgentRunner) {
         self.settings = settings
+        self.pool = settings.effectiveDriver == .oneShot ? nil : runner.pool(for: settings)
         self.sandbox = settings.policy
         self.keepsArtifacts = settings.makesArtifacts && runner.keepsArtifacts
         self.runner = runner
         self.slots = AgentSlots(limit: max(1, settings.concurrency))
     }
+
+    deinit { pool?.letGo() }
 
     package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? {
         operation.surface == .generation ? .events : nil
@@ -52,31 +58,38 @@ package final class AgentUpstream: Upstream {
     package func start(
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
+        let canonical: CanonicalRequest
         switch prepare(request) {
         case .failure(let failure):
             request.account?.end()
             return FailedAttempt(failure, on: eventLoop, reply: reply)
-        case .success(let (model, prompt)):
-            guard slots.take() else {
-                request.account?.end()
-                return FailedAttempt(
-                    Failure(.busy, detail: "all slots of \(settings.name) are taken", retryAfter: 1), on: eventLoop,
-                    reply: reply)
-            }
-            let run = AgentRun(
-                id: Self.randomID(), settings: settings.using(request.account), model: model, prompt: prompt,
-                eventLoop: eventLoop, reply: reply, slots: slots, place: keepsArtifacts ? request.place : nil,
-                account: request.account)
-            guard runner.submit(run) else {
-                run.release()
-                return FailedAttempt(
-                    Failure(.busy, detail: "no more runs are taken", retryAfter: 1), on: eventLoop, reply: reply)
-            }
-            return run
+        case .success(let prepared): canonical = prepared
         }
+        if let pool {
+            let turn = AgentTurn(order(canonical, of: request), in: pool, on: eventLoop, reply: reply)
+            pool.submit(turn)
+            return turn
+        }
+        guard slots.take() else {
+            request.account?.end()
+            return FailedAttempt(
+                Failure(.busy, detail: "all slots of \(settings.name) are taken", retryAfter: 1), on: eventLoop,
+                reply: reply)
+        }
+        let run = AgentRun(
+            id: Self.randomID(), settings: settings.using(request.account), model: canonical.model,
+            prompt: text(canonical.messages), listener: AgentListener(reply, on: eventLoop), slots: slots,
+            place: keepsArtifacts ? request.place : nil, account: request.account)
+        guard runner.submit(run) else {
+            run.release()
+            return FailedAttempt(
+                Failure(.busy, detail: "no more runs are taken", retryAfter: 1), on: eventLoop, reply: reply)
+        }
+        return run
     }
 
-    private func prepare(_ request: UpstreamRequest) -> Result<(model: String, prompt: String), Failure> {
+    /// The request with the model that is meant.
+    private func prepare(_ request: UpstreamRequest) -> Result<CanonicalRequest, Failure> {
         guard case .canonical(var canonical) = request.payload else {
             return .failure(Failure(.input, detail: "agents take canonical requests"))
         }
@@ -86,10 +99,28 @@ package final class AgentUpstream: Upstream {
         } catch {
             return .failure(Failure(.input, detail: error.message))
         }
+        if canonical.model.isEmpty { canonical.model = settings.model }
+        return .success(canonical)
+    }
+
+    private func text(_ messages: [Message]) -> String {
         var generator = SystemRandomNumberGenerator()
-        let cli = settings.cli
-        let prompt = AgentPrompt.render(canonical, readsCommands: cli.readsCommands, using: &generator)
-        return .success((canonical.model.isEmpty ? settings.model : canonical.model, prompt))
+        return AgentPrompt.render(messages, readsCommands: settings.cli.readsCommands, using: &generator)
+    }
+
+    private func order(_ canonical: CanonicalRequest, of request: UpstreamRequest) -> AgentTurnOrder {
+        let session = request.session.map { name in
+            let transcript = SessionTranscript(canonical.messages)
+            return AgentTurnOrder.Session(
+                name: AgentSessionName(agent: settings.name, owner: request.tenant, session: name),
+                transcript: transcript, latest: transcript.latest.isEmpty ? "" : text(transcript.latest))
+        }
+        let owner = PoolMachine.Owner(
+            tenant: request.tenant, account: request.account?.name ?? "", model: canonical.model,
+            conversation: settings.conversation(request.session))
+        return AgentTurnOrder(
+            prompt: text(canonical.messages), model: canonical.model, owner: owner, session: session,
+            place: keepsArtifacts ? request.place : nil, account: request.account)
     }
 
     /// Whether a name can stand in an argument list without meaning anything else:
@@ -111,7 +142,7 @@ package final class AgentUpstream: Upstream {
         }
     }
 
-    private static func randomID() -> String {
+    static func randomID() -> String {
         var generator = SystemRandomNumberGenerator()
         return (0..<2).map { _ in String(UInt64.random(in: 0 ... .max, using: &generator), radix: 16) }.joined()
     }

@@ -5,7 +5,7 @@ import GatehouseUpstream
 enum HostCatalog {
     static func make(variables: [String: String]) -> ConfigurationCatalog {
         let path = variables["PATH"] ?? ""
-        return ConfigurationCatalog(
+        var catalog = ConfigurationCatalog(
             providers: ProviderRow.all.map { row in
                 .init(
                     name: row.kind, kind: row.kind, environmentVariable: row.environmentVariable,
@@ -17,5 +17,10 @@ enum HostCatalog {
                     .init(name: found.kind.rawValue, kind: found.kind.rawValue, executable: found.path)
                 }
             })
+        for kind in AgentKind.allCases {
+            let drivers = AgentSettings(name: "", kind: kind).drivers
+            catalog.agentDrivers[kind.rawValue] = drivers.compactMap { .init(rawValue: $0.rawValue) }
+        }
+        return catalog
     }
 }

@@ -295,7 +295,7 @@ import Testing
 
     // MARK: All
 
-    @Test(arguments: AgentKind.allCases.filter { $0 != .custom })
+    @Test(arguments: AgentKind.allCases.filter { $0.cli?.drivers.contains(.oneShot) == true })
     func whatHoldsForAll(_ kind: AgentKind) throws {
         #expect(try read(kind, "").failure?.kind == .empty)
         #expect(try read(kind, "", exit: AgentExit(.signaled(9))).failure?.kind == .crashed)
@@ -309,7 +309,7 @@ import Testing
     }
 
     /// Whatever an agent prints, its reader goes on.
-    @Test(arguments: AgentKind.allCases.filter { $0 != .custom })
+    @Test(arguments: AgentKind.allCases.filter { $0.cli?.drivers.contains(.oneShot) == true })
     func survivesDamage(_ kind: AgentKind) throws {
         let seeds = [
             agyAnswer, #"{"type":"assistant","message":{"content":[{"type":"text","text":5},{"type":"tool_use"}]}}"#,

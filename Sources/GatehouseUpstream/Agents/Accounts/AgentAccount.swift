@@ -21,10 +21,13 @@ package struct AgentAccount: Sendable, Equatable {
 extension AgentSettings {
     /// The same for one run with an account.
     func using(_ lease: (any AccountLease)?) -> AgentSettings {
-        guard let lease else { return self }
+        lease.map { using(account: $0.name) } ?? self
+    }
+
+    func using(account name: String) -> AgentSettings {
         var settings = self
         // One that a reload took away has no home here any more: it gets an empty one, and is told that nobody is logged in.
-        settings.account = accounts.first { $0.name == lease.name } ?? AgentAccount(name: lease.name, home: "")
+        settings.account = accounts.first { $0.name == name } ?? AgentAccount(name: name, home: "")
         settings.home = settings.account.flatMap { $0.home.isEmpty ? nil : .path($0.home) } ?? .perRun
         return settings
     }

@@ -17,16 +17,37 @@ struct Claude: AgentCLI {
         AgentHomeFolder(
             ".claude", variable: "CLAUDE_CONFIG_DIR", [.write(".credentials.json"), .copy(".claude.json")]),
     ]
+    let drivers = [AgentDriver.oneShot, .stdin]
+
+    private static let fixed = [
+        "-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages",
+        "--tools", "Read,Grep,Glob", "--disallowedTools", "Bash,Write,Edit,WebFetch",
+        "--permission-mode", "dontAsk", "--setting-sources=", "--strict-mcp-config", "--no-session-persistence",
+    ]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
-        [
-            "-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages",
-            "--tools", "Read,Grep,Glob", "--disallowedTools", "Bash,Write,Edit,WebFetch",
-            "--permission-mode", "dontAsk", "--setting-sources=", "--strict-mcp-config", "--no-session-persistence",
-        ] + invocation.model("--model")
+        Self.fixed + invocation.model("--model")
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(ClaudeParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        Self.fixed + ["--input-format", "stream-json"] + (model.isEmpty ? [] : ["--model", model])
+    }
+
+    func makeMachine(_ driver: AgentDriver, _ setup: DriverSetup) -> (any DriverMachine)? {
+        guard driver == .stdin else { return nil }
+        return StdinStreamMachine(setup, .init(hasControl: true, message: Self.message) { ClaudeParser() })
+    }
+
+    /// A message of the caller, as Claude Code and its kin take it on stdin.
+    static func message(_ text: String) -> JSONValue {
+        .object([
+            .init("type", .string("user")),
+            .init("message", .object([.init("role", .string("user")), .init("content", .string(text))])),
+            .init("parent_tool_use_id", .null), .init("session_id", .string("default")),
+        ])
+    }
 }
 
 /// Reads the records of Claude Code and of the agents that print the same shapes.

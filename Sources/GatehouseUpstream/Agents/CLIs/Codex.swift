@@ -11,6 +11,7 @@ struct Codex: AgentCLI {
     let homeFolders = [
         AgentHomeFolder(".codex", variable: "CODEX_HOME", [.write("auth.json"), .read("config.toml")])
     ]
+    let drivers = [AgentDriver.oneShot, .appServer]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["exec", "--json", "--skip-git-repo-check", "--ephemeral", "--color", "never", "-s", "read-only"]
@@ -18,6 +19,14 @@ struct Codex: AgentCLI {
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(CodexParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        ["app-server", "-c", "sandbox_mode=\"read-only\"", "-c", "approval_policy=\"never\""]
+    }
+
+    func makeMachine(_ driver: AgentDriver, _ setup: DriverSetup) -> (any DriverMachine)? {
+        driver == .appServer ? AppServerMachine(setup) : nil
+    }
 }
 
 struct CodexParser: AgentParser {

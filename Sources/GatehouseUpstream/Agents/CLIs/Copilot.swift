@@ -9,14 +9,21 @@ struct Copilot: AgentCLI {
     let environmentNames = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_HOME"]
     let homeFolders = [AgentHomeFolder(".copilot", variable: "COPILOT_HOME", [.copy("config.json")])]
 
+    let drivers = [AgentDriver.oneShot, .acp]
+
+    private static let fixed = [
+        "--disable-builtin-mcps", "--no-custom-instructions", "--deny-tool", "shell", "--deny-tool", "write",
+    ]
+
     func arguments(_ invocation: AgentInvocation) -> [String] {
-        [
-            "--output-format", "json", "--stream", "on", "--no-ask-user", "--disable-builtin-mcps",
-            "--no-custom-instructions", "--deny-tool", "shell", "--deny-tool", "write",
-        ] + invocation.model("--model")
+        ["--output-format", "json", "--stream", "on", "--no-ask-user"] + Self.fixed + invocation.model("--model")
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(CopilotParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        ["--acp"] + Self.fixed + (model.isEmpty ? [] : ["--model", model])
+    }
 }
 
 struct CopilotParser: AgentParser {

@@ -12,12 +12,17 @@ struct CursorAgent: AgentCLI {
         AgentHomeFolder(".config/cursor", [.write("auth.json")]),
         AgentHomeFolder(".cursor", [.copy("cli-config.json")]),
     ]
+    let drivers = [AgentDriver.oneShot, .acp]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["-p", "--output-format", "stream-json", "--mode", "ask", "--trust"] + invocation.model("--model")
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(CursorParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        (model.isEmpty ? [] : ["--model", model]) + ["acp"]
+    }
 }
 
 struct CursorParser: AgentParser {

@@ -22,12 +22,17 @@ struct Gemini: AgentCLI {
             ]),
         AgentHomeFolder(".config/gcloud", [.read("application_default_credentials.json")]),
     ]
+    let drivers = [AgentDriver.oneShot, .acp]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["-o", "stream-json", "--approval-mode", "plan"] + invocation.model("-m")
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(GeminiParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        ["--acp"] + (model.isEmpty ? [] : ["-m", model])
+    }
 }
 
 struct GeminiParser: AgentParser {

@@ -25,12 +25,17 @@ struct OpenCode: AgentCLI {
         AgentHomeFolder(".local/state", variable: "XDG_STATE_HOME", []),
         AgentHomeFolder(".cache", variable: "XDG_CACHE_HOME", []),
     ]
+    let drivers = [AgentDriver.oneShot, .acp]
 
     func arguments(_ invocation: AgentInvocation) -> [String] {
         ["run", "--format", "json", "--agent", "plan"] + invocation.model("-m")
     }
 
     func makeOutput() -> any AgentOutput { JSONLineOutput(OpenCodeParser()) }
+
+    func arguments(_ driver: AgentDriver, model: String) -> [String] {
+        ["acp"]
+    }
 }
 
 struct OpenCodeParser: AgentParser {

@@ -64,8 +64,9 @@ package struct AgentDoctor: Sendable {
         }
         var findings = [Finding(subject, "path", .ok, path), sandbox(settings, subject)]
         guard findings.last?.verdict != .broken else { return findings }
-        guard settings.kind != .custom else {
-            findings.append(Finding(subject, "version", .skipped, "nothing is known of custom agents"))
+        guard !settings.isDescribed else {
+            findings.append(
+                Finding(subject, "version", .skipped, "nothing is known of \(settings.kind.rawValue) agents"))
             return findings
         }
         let version = await version(settings, subject, contract)
@@ -110,7 +111,7 @@ package struct AgentDoctor: Sendable {
 
     /// What `--version` prints, as far as it is a version.
     package func version(of settings: AgentSettings) async -> String? {
-        guard settings.kind != .custom else { return nil }
+        guard !settings.isDescribed else { return nil }
         let outcome = await probe(settings, ["--version"])
         guard case .success(.exited(0)) = outcome.status else { return nil }
         return AgentVersion(in: outcome.text)?.description

@@ -44,8 +44,8 @@ struct AgentProbe: Sendable {
         do {
             return try await eventLoop.submit { [eventLoop] in
                 AgentRun(
-                    id: id, settings: settings, model: "", prompt: "", eventLoop: eventLoop, reply: Silence(),
-                    slots: AgentSlots(limit: 1))
+                    id: id, settings: settings, model: "", prompt: "",
+                    listener: AgentListener(Silence(), on: eventLoop), slots: AgentSlots(limit: 1))
             }.get()
         } catch {
             throw Failure(.cancelled, detail: "\(error)".bounded)
@@ -69,7 +69,7 @@ struct AgentProbe: Sendable {
                     isOverdue = true
                     run.stop()
                     group.addTask {
-                        try? await Task.sleep(for: launch.grace + AgentProcess.supervisorMargin)
+                        try? await Task.sleep(for: launch.grace + SupervisedProcess.supervisorMargin)
                         return nil
                     }
                     continue

@@ -9,6 +9,8 @@ struct AgentLaunch: Sendable, Equatable {
     var arguments: [String]
     var environment: [String: String]
     var directory: String
+    /// Where the agent works, as it sees it.
+    var place: String
     /// What is written to stdin before it is closed.
     var input: String
     var grace: Duration
@@ -21,7 +23,7 @@ struct AgentLaunch: Sendable, Equatable {
     /// - Throws: `Failure` `.spawn` when there is no such executable, `.input` when the prompt does not fit, `.sandbox` when
     ///   the run needs a sandbox that cannot be put up.
     init(
-        _ run: AgentRun, in directory: RunDirectory, _ configuration: AgentRunnerConfiguration, on host: AgentHost,
+        _ run: any AgentJob, in directory: RunDirectory, _ configuration: AgentRunnerConfiguration, on host: AgentHost,
         gateway: Int
     ) throws(Failure) {
         let settings = run.settings
@@ -30,6 +32,7 @@ struct AgentLaunch: Sendable, Equatable {
         guard let path = Self.executable(settings, path: environment["PATH"] ?? "") else {
             throw Failure(.spawn, detail: "ENOENT: \(settings.command.first ?? cli.executables.first ?? "no command")")
         }
+        let isOneShot = run.driver == .oneShot
         guard run.prompt.utf8.count <= cli.promptLimit else {
             throw Failure(.input, detail: "a prompt of more than \(cli.promptLimit) bytes")
         }
@@ -40,15 +43,18 @@ struct AgentLaunch: Sendable, Equatable {
             prompt: cli.delivery == .argument ? run.prompt : "",
             promptFile: cli.delivery == .file ? promptFile : "",
             totalSeconds: Int(settings.timeouts.total.components.seconds))
-        let leading = settings.kind == .custom ? [] : Array(settings.command.dropFirst())
-        let command = [path] + leading + cli.arguments(invocation)
+        let leading = settings.isDescribed ? [] : Array(settings.command.dropFirst())
+        let own = isOneShot ? cli.arguments(invocation) : cli.arguments(run.driver, model: run.model)
+        let command = [path] + leading + own
         self.command = command
         var places = AgentPlaces(directory, settings, host: environment)
         if isConfined { places = places.confined }
         self.environment = AgentEnvironment.make(settings, cli: cli, places: places, host: environment)
+        if !isOneShot { self.environment.merge(cli.environment(model: run.model)) { _, model in model } }
+        self.place = isConfined ? SandboxPlan.workspace : directory.work
         self.supervisor = configuration.supervisor
         self.directory = directory.work
-        self.input = cli.delivery == .stdin ? run.prompt : ""
+        self.input = isOneShot && cli.delivery == .stdin ? run.prompt : ""
         self.grace = settings.grace
         self.outputLimit = settings.limits.output
         self.arguments = SupervisorOptions.make(settings, directory: directory, host: host, gateway: gateway)

@@ -2,12 +2,9 @@ import GatehouseCore
 import NIOCore
 import Subprocess
 import Synchronization
-import SystemPackage
 
 /// Runs the process of one run to its end, and gives on what it prints.
 struct AgentProcess {
-    /// How long the supervisor may need beyond the grace: for processes that hang in the kernel.
-    static let supervisorMargin = Duration.seconds(12)
     private static let stderrLimit = 64 << 10
 
     /// What is known when nothing of the process is left.
@@ -36,51 +33,21 @@ struct AgentProcess {
         let status: Swift.Result<AgentExit.Status, Failure>
         do {
             status = .success(try await spawn(&output))
-        } catch let failure as Failure {
-            status = .failure(failure)
-        } catch let error as SubprocessError {
-            status = .failure(Failure(.spawn, detail: "supervisor: \(error)".bounded))
         } catch {
-            status = .failure(Failure(.cancelled))
+            status = .failure(SupervisedProcess.failure(error))
         }
         return Result(output: output, stderr: stderr.text, status: status)
     }
 
     private func spawn(_ output: inout any AgentOutput) async throws -> AgentExit.Status {
-        guard DescriptorRoom.has(DescriptorRoom.forRun) else {
-            throw Failure(.spawn, detail: "this process may not open enough files")
-        }
-        var options = PlatformOptions()
-        options.createSession = true
-        options.teardownSequence = [
-            .send(signal: .terminate, allowedDurationToNextStep: launch.grace + Self.supervisorMargin)
-        ]
-        let result = try await Subprocess.run(
-            .path(FilePath(launch.supervisor)),
-            arguments: Arguments(launch.arguments),
-            environment: .custom(launch.environment.map { Array("\($0.key)=\($0.value)\0".utf8) }),
-            workingDirectory: FilePath(launch.directory),
-            platformOptions: options,
-            input: .inputWriter,
-            output: .sequence,
-            error: .sequence
-        ) { execution in
-            let errors = execution.standardError
+        try await SupervisedProcess(launch: launch, stopping: run.stopping).run { pipes in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { [run] in
-                    await run.stopping.wait()
-                    if run.stopping.isReleased { try? execution.send(signal: .terminate) }
-                }
-                try await withThrowingTaskGroup(of: Void.self) { pipes in
-                    pipes.addTask { [launch] in await Self.write(launch.input, to: execution.standardInputWriter) }
-                    pipes.addTask { [self] in try await read(errors) }
-                    try await read(execution.standardOutput, into: &output)
-                    try await pipes.waitForAll()
-                }
-                group.cancelAll()
+                group.addTask { [launch] in await Self.write(launch.input, to: pipes.input) }
+                group.addTask { [self] in try await read(pipes.errors) }
+                try await read(pipes.output, into: &output)
+                try await group.waitForAll()
             }
         }
-        return AgentExit.Status(result.terminationStatus)
     }
 
     private static func write(_ input: String, to writer: StandardInputWriter) async {
@@ -123,7 +90,7 @@ struct AgentProcess {
 }
 
 /// How much of a stream is still taken.
-private struct OutputQuota {
+struct OutputQuota {
     private let limit: Int
     private var left: Int
 
@@ -139,7 +106,7 @@ private struct OutputQuota {
 }
 
 /// The last bytes of a stream. The lock guards them between the task that reads and the one that looks.
-private final class TailBuffer: Sendable {
+final class TailBuffer: Sendable {
     private let limit: Int
     private let bytes = Mutex<[UInt8]>([])
 

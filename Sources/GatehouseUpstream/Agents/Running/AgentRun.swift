@@ -1,33 +1,29 @@
 import GatehouseCore
 import NIOCore
 
-/// One attempt at an agent: what is asked, and the way back to its listener.
-///
-/// The listener lives on the event loop and is reached through a loop-bound box only; everything else is immutable or
-/// guards itself.
-final class AgentRun: UpstreamAttempt, Sendable {
+/// One attempt at an agent that is started for it: what is asked, and the way back to its listener.
+final class AgentRun: UpstreamAttempt, AgentJob {
     let id: String
     let settings: AgentSettings
     let model: String
     let prompt: String
     /// Whose its artifacts are; `nil` when none are kept.
     let place: ArtifactPlace?
+    let driver = AgentDriver.oneShot
     let timers: AgentTimers
     let gate = ReadingGate()
     /// Opened when the process is to end.
     let stopping = ReadingGate(isOpen: false)
-    private let eventLoop: any EventLoop
-    private let listener: NIOLoopBoundBox<(any UpstreamReply)?>
+    private let listener: AgentListener
     private let (cancellation, cancelled) = AsyncStream<Never>.makeStream()
     private let slots: AgentSlots
     /// The place at the account that runs it.
     let account: (any AccountLease)?
 
-    /// Must be made on `eventLoop`, with a slot taken from `slots`, which it gives back in `release()`.
+    /// Must be made on the listener's event loop, with a slot taken from `slots`, which it gives back in `release()`.
     init(
-        id: String, settings: AgentSettings, model: String, prompt: String,
-        eventLoop: any EventLoop, reply: any UpstreamReply, slots: AgentSlots, place: ArtifactPlace? = nil,
-        account: (any AccountLease)? = nil
+        id: String, settings: AgentSettings, model: String, prompt: String, listener: AgentListener,
+        slots: AgentSlots, place: ArtifactPlace? = nil, account: (any AccountLease)? = nil
     ) {
         self.account = account
         self.id = id
@@ -35,8 +31,7 @@ final class AgentRun: UpstreamAttempt, Sendable {
         self.model = model
         self.prompt = prompt
         self.timers = AgentTimers(settings.timeouts)
-        self.eventLoop = eventLoop
-        self.listener = NIOLoopBoundBox(reply, eventLoop: eventLoop)
+        self.listener = listener
         self.slots = slots
         self.place = place
     }
@@ -44,14 +39,14 @@ final class AgentRun: UpstreamAttempt, Sendable {
     // MARK: The listener's side, on the event loop
 
     func cancel() {
-        listener.value = nil
+        listener.drop()
         cancelled.finish()
         gate.set(open: true)
     }
 
     /// The listener has the answer, so the run has ended or is about to by itself.
     func finish() {
-        listener.value = nil
+        listener.drop()
         gate.set(open: true)
     }
 
@@ -81,29 +76,14 @@ final class AgentRun: UpstreamAttempt, Sendable {
 
     /// Gives events to the listener, in order, and returns when it has taken them.
     func deliver(_ events: [CanonicalEvent]) async {
-        guard !events.isEmpty else { return }
         if let account { for case .limit(let limit) in events { account.note(limit) } }
-        await onLoop { run in
-            for event in events { run.listener.value?.received(event: event) }
-            run.listener.value?.receivedBatchEnd()
-        }
+        await listener.deliver(events)
     }
 
     /// Gives the last events and the verdict. Nothing is given after it.
     func finish(_ ending: AgentEnding) async {
         if let account { for case .limit(let limit) in ending.events { account.note(limit) } }
-        await onLoop { run in
-            for event in ending.events { run.listener.value?.received(event: event) }
-            switch ending.result {
-            case .success(let finish):
-                run.listener.value?.received(event: .finished(finish))
-                run.listener.value?.receivedBatchEnd()
-                run.listener.value?.receivedEnd()
-            case .failure(let failure):
-                run.listener.value?.failed(failure)
-            }
-            run.listener.value = nil
-        }
+        await listener.finish(ending)
     }
 
     func fail(_ failure: Failure) async {
@@ -114,10 +94,5 @@ final class AgentRun: UpstreamAttempt, Sendable {
     func release() {
         account?.end()
         slots.release()
-    }
-
-    /// A loop that has been shut down has no listeners any more; its error tells nothing new.
-    private func onLoop(_ work: @escaping @Sendable (AgentRun) -> Void) async {
-        try? await eventLoop.submit { work(self) }.get()
     }
 }

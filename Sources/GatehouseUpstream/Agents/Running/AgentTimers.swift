@@ -10,7 +10,7 @@ final class AgentTimers: Sendable {
     }
 
     private struct State {
-        let start: ContinuousClock.Instant
+        var start: ContinuousClock.Instant
         /// The last moment at which it was not the agent's turn to write.
         var since: ContinuousClock.Instant
         var hasOutput = false
@@ -30,12 +30,28 @@ final class AgentTimers: Sendable {
         self.state = Mutex(State(start: now, since: now))
     }
 
+    /// The agent has been asked only now: what was before does not count.
+    func begin() {
+        let now = clock.now
+        state.withLock { state in (state.start, state.since) = (now, now) }
+    }
+
     /// A piece of output has come. Until `noteReading()` it is our turn.
     func noteOutput() {
         state.withLock { state in
             state.hasOutput = true
             state.isWorking = true
         }
+    }
+
+    /// The same of a process that says much beside its answers: whether this is one is seen later.
+    func noteWork() {
+        state.withLock { $0.isWorking = true }
+    }
+
+    /// What came is part of an answer.
+    func noteAnswer() {
+        state.withLock { $0.hasOutput = true }
     }
 
     /// All that came has been taken: it is the agent's turn.

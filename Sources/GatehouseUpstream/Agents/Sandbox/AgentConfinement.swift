@@ -44,7 +44,7 @@ struct AgentConfinement: Sendable {
         run.readable = settings.readable + cli.fileVariables.compactMap { environment[$0] }.filter { $0.hasPrefix("/") }
         run.writable = settings.writable
         // Nothing is known of what such an agent keeps in a home that was made for it.
-        let isShown = settings.kind == .custom || showsHome
+        let isShown = settings.isDescribed || showsHome
         let ownHome: String? = if isShown, case .path(let path)? = settings.home { path } else { nil }
         if let ownHome, settings.account == nil { run.writable.append(ownHome) }
         for path in run.readable + run.writable + [settings.directory].compactMap(\.self) {
@@ -60,7 +60,7 @@ struct AgentConfinement: Sendable {
             run.writable.append(ownHome)
         }
         run.masks = try WorkspaceMasks.find(in: run.workspace)
-        if cli.delivery == .file { run.promptFile = directory.promptFile }
+        if settings.effectiveDriver == .oneShot, cli.delivery == .file { run.promptFile = directory.promptFile }
         return run
     }
 
@@ -69,7 +69,7 @@ struct AgentConfinement: Sendable {
         let named = settings.command.dropFirst().filter { $0.hasPrefix("/") && InstalledFiles.isFile($0) }
         return ([executable] + named).flatMap { file in
             InstalledFiles.of(
-                file, path: environment["PATH"] ?? "", takesFolder: settings.kind != .custom, home: home)
+                file, path: environment["PATH"] ?? "", takesFolder: !settings.isDescribed, home: home)
         }
     }
 }
