@@ -24,6 +24,9 @@ package struct ConcurrencyLimit: Sendable {
         package var calm = 4
         /// How long a measurement may wait for calls to end.
         package var patience = Interval.seconds(2)
+        /// How long no call may be served until more are let in than the limit says: streams that run on for long tell nothing
+        /// of how well others would be served.
+        package var silence = Interval.seconds(5)
 
         package init() {}
     }
@@ -53,11 +56,14 @@ package struct ConcurrencyLimit: Sendable {
     private var above: (limit: Int, mean: Double)?
     /// When the limit last changed, or calls were last too many for a measurement: what began before tells of another time.
     private var changed: Instant
+    /// When a call was last served, or refused by the deployment.
+    private var heard: Instant
 
     package init(_ settings: Settings = Settings(), now: Instant) {
         self.settings = settings
         window = Window(begin: now)
         changed = now
+        heard = now
         exact = 0
         // The first impression may have been one of a busy deployment: measure at the first fall.
         windows = settings.windows
@@ -73,6 +79,7 @@ package struct ConcurrencyLimit: Sendable {
     ///
     /// - Parameter inFlight: Calls on their way when it ended, this one too.
     package mutating func served(after latency: Interval, inFlight: Int, now: Instant) {
+        heard = now
         guard latency >= .zero, now - changed >= latency else { return }
         if isMeasuring, inFlight > limit {
             changed = now
@@ -111,10 +118,25 @@ package struct ConcurrencyLimit: Sendable {
     ///
     /// - Parameter latency: Since the call began. Calls from before the last change change nothing again.
     package mutating func overloaded(after latency: Interval, now: Instant) {
+        heard = now
         guard latency >= .zero, now - changed >= latency else { return }
         endMeasuring()
         fall(to: exact * 0.9, now)
         window = Window(begin: now)
+    }
+
+    /// A call found no room.
+    ///
+    /// - Returns: Whether there may be some now: nothing was heard for so long that it is time to try a few more.
+    package mutating func pressed(now: Instant) -> Bool {
+        guard now - heard >= settings.silence else { return false }
+        heard = now
+        changed = now
+        let before = limit
+        endMeasuring()
+        window = Window(begin: now)
+        set(max(exact + 1, exact * 1.1))
+        return limit > before
     }
 
     private mutating func fall(to value: Double, _ now: Instant) {

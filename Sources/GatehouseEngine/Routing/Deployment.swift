@@ -14,6 +14,8 @@ package final class Deployment: Sendable {
             concurrency.minimum = 16
             concurrency.initial = 1024
             concurrency.maximum = 4096
+            // A burst makes first tokens late for a moment, which is nothing to refuse calls for.
+            concurrency.slack = .seconds(1)
         }
 
         package init(_ limits: ProviderConfiguration.Limits) {
@@ -145,11 +147,18 @@ package final class Deployment: Sendable {
             release(permit, &state, now)
             return .noKey(until.map { Rest(until: $0, kind: state.restKind) })
         }
-        if way != .fromQueue, way != .fromQueueLastResort, !state.queue.enterAtOnce(now: now) {
+        if way != .fromQueue, way != .fromQueueLastResort, !takePlace(&state, now) {
             release(permit, &state, now)
             return .full
         }
         return .entered(permit, key: key)
+    }
+
+    private static func takePlace(_ state: inout State, _ now: Instant) -> Bool {
+        if state.queue.enterAtOnce(now: now) { return true }
+        guard state.limit.pressed(now: now) else { return false }
+        state.takeLimit()
+        return state.queue.enterAtOnce(now: now)
     }
 
     /// The leave was not used.

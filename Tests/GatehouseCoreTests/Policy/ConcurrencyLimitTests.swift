@@ -122,6 +122,20 @@ import Testing
         }
     }
 
+    /// A limit that fell while many streams began must not keep others out for as long as those run.
+    @Test func streamsThatRunOnDoNotKeepOthersOut() {
+        var settings = ConcurrencyLimit.Settings()
+        (settings.minimum, settings.initial, settings.maximum) = (16, 100, 150)
+        var limit = ConcurrencyLimit(settings, now: start)
+        limit.overloaded(after: .milliseconds(10), now: start + .seconds(1))
+        #expect(limit.limit == 90)
+        #expect(!limit.pressed(now: start + .seconds(5)), "something was heard 4 s ago")
+        #expect(limit.pressed(now: start + .seconds(6)) && limit.limit == 99)
+        #expect(!limit.pressed(now: start + .seconds(7)) && limit.limit == 99, "a few more each time")
+        for second in 2..<20 as Range<Int64> { _ = limit.pressed(now: start + .seconds(second * 6)) }
+        #expect(limit.limit == 150 && !limit.pressed(now: start + .seconds(1000)), "never more than the setting")
+    }
+
     @Test func whatIsNotUsedDoesNotGrow() {
         var world = World(capacity: 50, base: 0.2, settings: .init(), start: start, seed: 1)
         world.run(seconds: 300, callers: 5)
