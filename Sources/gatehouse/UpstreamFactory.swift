@@ -163,6 +163,15 @@ struct UpstreamFactory: Sendable {
 }
 
 extension AgentSettings {
+    /// With its accounts, whose homes are taken as they are.
+    init(_ settings: AgentConfiguration, kind: AgentKind, dataDirectory: String) {
+        self.init(settings, kind: kind)
+        accounts = settings.accounts.map { account in
+            let home = account.home ?? AgentAccount.home(of: account.name, agent: settings.name, in: dataDirectory)
+            return AgentAccount(name: account.name, home: home)
+        }
+    }
+
     init(_ settings: AgentConfiguration, kind: AgentKind) {
         self.init(name: settings.name, kind: kind)
         command = settings.command

@@ -34,7 +34,9 @@ def gateway(module_starter, tmp_path_factory):
          **({"sandbox": "off"} if why_no_sandbox() else {})}]})
     gateway.signal(1)
     eventually(lambda: asyncio.run(gateway.chat("gptme/-")).status == 400, what="the agent")
-    return gateway
+    yield gateway
+    # It rests for its time, and needs some to end.
+    eventually(lambda: not gateway.children(), 30, "no process")
 
 
 async def first_event(gateway, text, messages=None, headers=()):

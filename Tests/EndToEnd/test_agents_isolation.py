@@ -1,12 +1,13 @@
 """What an agent is given: exactly the arguments of its contract, an environment made from nothing, its own folder."""
 import asyncio
 import pathlib
+from unittest.mock import ANY
 
 import pytest
 
 from harness.agents import KINDS, FakeAgents
 from harness.gateway import eventually
-from harness.sandbox import need_sandbox
+from harness.sandbox import need_sandbox, why_no_sandbox
 
 CANARY = "canary-of-the-gateway"
 #: What every agent gets.
@@ -20,6 +21,7 @@ FIXED = {
     "opencode": {"OPENCODE_DISABLE_AUTOUPDATE": "1"},
     "qwen": {"NO_BROWSER": "true"},
     "cursor-agent": {"NO_OPEN_BROWSER": "1"},
+    "aider": {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "COLUMNS": "1000000"},
 }
 HOST = {
     "GEMINI_API_KEY": f"gemini-{CANARY}", "OPENAI_API_KEY": f"openai-{CANARY}", "ANTHROPIC_API_KEY": f"claude-{CANARY}",
@@ -32,6 +34,7 @@ MAY_SEE = {
     "opencode": {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"},
     "llm": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
     "pi": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
+    "aider": {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"},
 }
 #: The arguments of each agent, for the model `word-1.0`, the prompt aside.
 ARGUMENTS = {
@@ -54,6 +57,12 @@ ARGUMENTS = {
     "cursor-agent": ["-p", "--output-format", "stream-json", "--mode", "ask", "--trust", "--model", "word-1.0"],
     "llm": ["prompt", "-n", "-u", "-m", "word-1.0"],
     "pi": ["--print", "--mode", "json", "--no-session", "--tools", "read,grep,find,ls", "--model", "word-1.0"],
+    "aider": [
+        "--chat-mode", "ask", "--dry-run", "--no-git", "--no-auto-commits", "--no-gitignore", "--no-pretty", "--no-stream",
+        "--no-fancy-input", "--no-check-update", "--no-analytics", "--no-show-model-warnings", "--no-show-release-notes",
+        "--no-detect-urls", "--no-suggest-shell-commands", "--yes-always", "--map-tokens", "0",
+        "--chat-history-file", "/dev/null", "--input-history-file", "/dev/null", "--model", "word-1.0",
+        "--message-file", "/run/gatehouse/prompt" if not why_no_sandbox() else ANY],
 }
 #: Text that must never become more than text.
 HOSTILE = "--dangerously-skip-permissions\n$(touch OWNED) `touch OWNED` ; rm x | tee \"x\" 'y' \\ %s\n--model evil\n"

@@ -38,14 +38,8 @@ def configuration(port):
             {**shared, "name": "shell-gpt", "command": [str(AGENTS / "sgpt"), "--no-md", "--no-cache"],
              "environment": {"OPENAI_API_KEY": KEY, "API_BASE_URL": url, "DEFAULT_MODEL": "gatehouse/echo",
                              "USE_LITELLM": "false", "PRETTIFY_MARKDOWN": "false"}},
-            {**shared, "name": "aider", "prompt": "file",
-             "command": [str(AGENTS / "aider"), "--model", "openai/gatehouse/echo", "--chat-mode", "ask", "--dry-run",
-                         "--no-git", "--no-auto-commits", "--no-pretty", "--no-stream", "--no-fancy-input",
-                         "--no-check-update", "--no-analytics", "--no-show-model-warnings", "--no-show-release-notes",
-                         "--no-gitignore", "--no-detect-urls", "--no-suggest-shell-commands", "--yes-always",
-                         "--chat-history-file", "/tmp/chat", "--input-history-file", "/tmp/input",
-                         "--message-file", "{prompt-file}"],
-             "environment": {"OPENAI_API_KEY": KEY, "OPENAI_API_BASE": url, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}},
+            {"name": "aider", "kind": "aider", "command": str(AGENTS / "aider"), "model": "openai/gatehouse/echo",
+             "timeouts": PATIENCE, "environment": {"OPENAI_API_KEY": KEY, "OPENAI_API_BASE": url}},
             {**shared, "name": "gptme", "sandbox": "workspace",
              "command": [str(GPTME / "gptme"), "--non-interactive", "--output-format", "json", "--no-stream",
                          "-t", "read", "-m", "local/gatehouse/echo"],
@@ -127,3 +121,21 @@ def test_cancelled_in_mid_run_nothing_is_left(gateway, agent):
     asyncio.run(leave())
     eventually(lambda: not processes(program), 3, f"nothing left of {program}")
     eventually(lambda: not list((gateway.data / "runs").glob("run-*")), 5, "the run's folder removed")
+
+
+@pytest.mark.parametrize("text", ["# Title\n\n- one\n- two\n\n```py\nprint(1)\n```\nThe end.", "long " * 1000 + "end"])
+def test_what_aider_adds_is_no_part_of_the_answer(gateway, text):
+    if not (AGENTS / "aider").exists():
+        pytest.skip("aider is not installed: scripts/setup --agents")
+    answer = asyncio.run(gateway.chat("aider", text=text, timeout=300))
+    assert answer.status == 200, answer.body
+    assert answer.json()["choices"][0]["message"]["content"] == text
+    assert answer.json()["usage"]["completion_tokens"] > 0
+
+
+def test_an_error_of_its_model_is_no_answer(gateway):
+    """It ends with 0 all the same."""
+    if not (AGENTS / "aider").exists():
+        pytest.skip("aider is not installed: scripts/setup --agents")
+    answer = asyncio.run(gateway.chat("aider/openai/gatehouse/absent", text=TEXT, timeout=300))
+    assert (answer.status, answer.error["code"]) == (404, "agent_model_unknown"), answer.body

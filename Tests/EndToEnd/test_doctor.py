@@ -108,6 +108,20 @@ def test_agents_are_looked_at_as_their_runs_would_be(examine, tool):
         assert found["agent codex-in", "sandbox"]["detail"] == "readOnly+network"
 
 
+def test_each_account_is_asked_for_its_own_login(examine, tool, tmp_path):
+    homes = {name: tmp_path / f"home-{name}" for name in ["work", "open"]}
+    homes["work"].mkdir(mode=0o700)
+    homes["open"].mkdir()
+    os.chmod(homes["open"], 0o755)
+    accounts = [{"name": name, "home": str(home)} for name, home in homes.items()]
+    accounts.append({"name": "none", "home": str(tmp_path / "nowhere")})
+    outcome, found = examine({"agents": [tool("codex", "in", accounts=accounts)]})
+    assert outcome.returncode == 1
+    results = {name: found[f"agent codex-in, account {name}", "login"]["result"] for name in ["work", "open", "none"]}
+    assert results == {"work": "ok", "open": "broken", "none": "broken"}
+    assert "chmod 700" in found["agent codex-in, account open", "login"]["detail"]
+
+
 def test_one_that_is_missing_says_how_to_install_it(examine):
     outcome, found = examine({"agents": [{"name": "codex", "kind": "codex", "command": "/nowhere/codex"}]})
     assert outcome.returncode == 1

@@ -8,7 +8,7 @@ import Testing
     }
 
     private static func session(_ vendor: String) -> AgentSession {
-        AgentSession(vendor: vendor, directory: "/workspace", said: "", answer: "")
+        AgentSession(vendor: vendor, directory: "/workspace", conversation: "", said: "", answer: "")
     }
 
     @Test func keepsTheLastOfEachName() {
@@ -18,6 +18,8 @@ import Testing
         memory.keep(Self.session("two"), as: Self.name("s"))
         #expect(memory.session(Self.name("s"))?.vendor == "two")
         #expect(memory.session(Self.name("s", "bob")) == nil)
+        memory.forget(Self.name("s"))
+        #expect(memory.session(Self.name("s")) == nil)
         #expect(memory.session(AgentSessionName(agent: "b", owner: "ann", session: "s")) == nil)
     }
 

@@ -156,9 +156,11 @@ def mode_polite(arguments):
     """polite FILE: when it is told to end, it says so at length, then notes it in FILE."""
 
     def end(*_):
-        for stream in [sys.stdout, sys.stderr]:
-            stream.write("I was told to end\n" * 10_000)
-            stream.flush()
+        # Not by Python's streams: it may be told while it still writes to one, which they do not bear.
+        for descriptor in [1, 2]:
+            words = b"I was told to end\n" * 10_000
+            while words:
+                words = words[os.write(descriptor, words):]
         with open(arguments[0], "w") as file:
             file.write("told to end")
         os._exit(0)

@@ -3,6 +3,7 @@ package protocol AgentSessionStore: AnyObject, Sendable {
     func session(_ name: AgentSessionName) -> AgentSession?
     /// It is found from the moment this returns: a store that writes elsewhere writes behind.
     func keep(_ session: AgentSession, as name: AgentSessionName)
+    func forget(_ name: AgentSessionName)
 }
 
 /// A session as a caller names it. Another owner's of the same name is another one.
@@ -28,10 +29,13 @@ package struct AgentSession: Sendable, Equatable {
     /// with this session.
     package var said: String
     package var answer: String
+    /// Tells this conversation from others that the caller had under the same name.
+    package var conversation: String
 
-    package init(vendor: String, directory: String, said: String, answer: String) {
+    package init(vendor: String, directory: String, conversation: String, said: String, answer: String) {
         self.vendor = vendor
         self.directory = directory
+        self.conversation = conversation
         self.said = said
         self.answer = answer
     }

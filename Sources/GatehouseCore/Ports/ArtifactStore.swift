@@ -64,7 +64,8 @@ package protocol ArtifactStore: AnyObject, Sendable {
     func snapshot(of folder: String) -> FolderSnapshot
 
     /// Keeps what is new or different in a folder since `snapshot`, within the limits; what was kept under the same name
-    /// before is replaced. No link is followed. Nobody may write into the folder meanwhile.
+    /// before is replaced. No link is followed; who writes into the folder meanwhile can spoil the copies of his own files,
+    /// and nothing else.
     func collect(_ folder: String, since snapshot: FolderSnapshot, for place: ArtifactPlace) -> ArtifactHarvest
 
     /// In the order of their names.

@@ -40,6 +40,10 @@ package final class AgentSessionMemory: AgentSessionStore {
         }
     }
 
+    package func forget(_ name: AgentSessionName) {
+        state.withLock { Self.drop(name, &$0) }
+    }
+
     private static func use(_ name: AgentSessionName, _ state: inout State) {
         state.uses.touch(name)
         state.owners[name.owner, default: Recency()].touch(name)

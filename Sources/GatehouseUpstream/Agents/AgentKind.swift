@@ -2,7 +2,7 @@
 package enum AgentKind: String, Sendable, CaseIterable {
     case gemini, claude, codex, copilot, agy, opencode, qwen
     case cursorAgent = "cursor-agent"
-    case llm, pi
+    case llm, pi, aider
     case goose, vibe, kimi, gptme
     /// Any agent that speaks the Agent Client Protocol, described by its settings.
     case acp
@@ -22,6 +22,7 @@ package enum AgentKind: String, Sendable, CaseIterable {
         case .cursorAgent: CursorAgent()
         case .llm: LLM()
         case .pi: Pi()
+        case .aider: Aider()
         case .goose: Goose()
         case .vibe: Vibe()
         case .kimi: Kimi()

@@ -72,9 +72,11 @@ package struct AgentSettings: Sendable, Equatable {
 
     /// What a process that has served a turn may be used for. One that holds a single conversation, or files that it wrote,
     /// serves no other one.
-    func conversation(_ session: String?) -> PoolMachine.Conversation {
+    func conversation(_ session: AgentTurnOrder.Session?) -> PoolMachine.Conversation {
         guard effectiveDriver.isSingleConversation || sandbox == .workspace else { return .any }
-        return session.map { .session($0) } ?? .once
+        guard let session else { return .once }
+        let name = session.name.session
+        return .session(effectiveDriver.isSingleConversation ? "\(name) \(session.conversation)" : name)
     }
 
     var effectivePermissions: AgentPermissions {

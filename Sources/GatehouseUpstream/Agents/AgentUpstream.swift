@@ -109,15 +109,17 @@ package final class AgentUpstream: Upstream {
     }
 
     private func order(_ canonical: CanonicalRequest, of request: UpstreamRequest) -> AgentTurnOrder {
-        let session = request.session.map { name in
+        let session = request.session.map { session in
             let transcript = SessionTranscript(canonical.messages)
+            let name = AgentSessionName(agent: settings.name, owner: request.tenant, session: session)
+            let kept = pool?.sessions?.session(name).flatMap { transcript.continues($0) ? $0 : nil }
             return AgentTurnOrder.Session(
-                name: AgentSessionName(agent: settings.name, owner: request.tenant, session: name),
-                transcript: transcript, latest: transcript.latest.isEmpty ? "" : text(transcript.latest))
+                name: name, transcript: transcript, latest: transcript.latest.isEmpty ? "" : text(transcript.latest),
+                conversation: kept?.conversation ?? Self.randomID())
         }
         let owner = PoolMachine.Owner(
             tenant: request.tenant, account: request.account?.name ?? "", model: canonical.model,
-            conversation: settings.conversation(request.session))
+            conversation: settings.conversation(session))
         return AgentTurnOrder(
             prompt: text(canonical.messages), model: canonical.model, owner: owner, session: session,
             place: keepsArtifacts ? request.place : nil, account: request.account)

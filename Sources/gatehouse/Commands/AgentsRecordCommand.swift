@@ -38,12 +38,12 @@ struct AgentsRecordCommand: AsyncParsableCommand {
         try await CommandFailure.reported {
             let loader = try options.loader()
             let configuration = try loader.load().get()
-            guard let settings = try Self.settings(agent, in: configuration) else {
+            let directory = try options.dataDirectoryPath()
+            guard let settings = Self.settings(agent, in: configuration, directory) else {
                 let names = configuration.agents.map(\.name).joined(separator: ", ")
                 CommandOutput.complain("there is no agent \(agent); there are: \(names.isEmpty ? "none" : names)")
                 throw ExitCode(64)
             }
-            let directory = try options.dataDirectoryPath()
             let transcript = await Self.record(settings, prompt, loader.variables, directory)
             let homes = [loader.variables["HOME"], configuration.agents.first { $0.name == agent }?.home]
             let redaction = Redaction(
@@ -53,9 +53,16 @@ struct AgentsRecordCommand: AsyncParsableCommand {
         }
     }
 
-    private static func settings(_ name: String, in configuration: GatehouseConfiguration) throws -> AgentSettings? {
-        guard let agent = configuration.agents.first(where: { $0.name == name }) else { return nil }
-        return AgentKind(rawValue: agent.kind).map { AgentSettings(agent, kind: $0) }
+    /// Of several accounts the first one runs it.
+    private static func settings(
+        _ name: String, in configuration: GatehouseConfiguration, _ directory: String
+    ) -> AgentSettings? {
+        guard let agent = configuration.agents.first(where: { $0.name == name }),
+            let kind = AgentKind(rawValue: agent.kind)
+        else { return nil }
+        var settings = AgentSettings(agent, kind: kind, dataDirectory: directory)
+        if let account = settings.accounts.first { settings.use(account) }
+        return settings
     }
 
     private static func record(

@@ -9,7 +9,8 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Looks at everything that a configuration names, from outside of a gateway. Nothing is made or changed.
+/// Looks at everything that a configuration names, from outside of a gateway. Nothing is changed; agents are run in the
+/// folder of runs of the data directory, where there is one.
 struct Doctor: Sendable {
     let configuration: GatehouseConfiguration
     let variables: [String: String]
@@ -96,7 +97,7 @@ struct Doctor: Sendable {
 
     private func agents(_ group: any EventLoopGroup) async -> [Finding] {
         let agents = configuration.agents.compactMap { agent in
-            AgentKind(rawValue: agent.kind).map { AgentSettings(agent, kind: $0) }
+            AgentKind(rawValue: agent.kind).map { AgentSettings(agent, kind: $0, dataDirectory: dataDirectory) }
         }
         guard !agents.isEmpty else { return [Finding("agents", "configured", .notice, "none, and none on PATH")] }
         let place = RunsPlace(dataDirectory)

@@ -9,7 +9,7 @@ from .sandbox import why_no_sandbox
 
 SCRIPTEDCLI = pathlib.Path(__file__).resolve().parents[2] / "Support/scriptedcli.py"
 TRAFFIC = ROOT.parent / "shared/traffic"
-KINDS = ["gemini", "claude", "codex", "copilot", "agy", "opencode", "qwen", "cursor-agent", "llm", "pi"]
+KINDS = ["gemini", "claude", "codex", "copilot", "agy", "opencode", "qwen", "cursor-agent", "llm", "pi", "aider"]
 
 
 class FakeAgents:

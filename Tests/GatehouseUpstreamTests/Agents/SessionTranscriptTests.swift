@@ -14,7 +14,7 @@ import Testing
         var hash = AnswerHash()
         for piece in answer { hash.add(piece) }
         return AgentSession(
-            vendor: "v", directory: "/", said: SessionTranscript(begun).said, answer: hash.text)
+            vendor: "v", directory: "/", conversation: "c", said: SessionTranscript(begun).said, answer: hash.text)
     }
 
     private func transcript(_ messages: Message...) -> SessionTranscript { SessionTranscript(begun + messages) }

@@ -84,7 +84,11 @@ struct SurvivorTests {
     func afterAShutdown(sandbox: AgentSandbox) async throws {
         let told = try await AgentBench.with { bench async throws in
             let file = bench.directory + "/told"
-            let call = try await Call(bench.agent(["polite", file]) { $0.sandbox = sandbox })
+            let call = try await Call(
+                bench.agent(["polite", file]) {
+                    $0.sandbox = sandbox
+                    $0.grace = .seconds(20)
+                })
             for await item in call.items where item == .event(.textDelta("up")) { break }
             bench.runner.shutDown()
             #expect(try await call.reading().failure == Failure(.cancelled))

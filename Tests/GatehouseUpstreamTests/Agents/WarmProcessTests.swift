@@ -54,7 +54,7 @@ import Testing
             let pauses = Mutex(0)
             let call = try await Call(agent, Self.request(#"do: {"chunks": 2000, "say": "end"}"#)) {
                 item, attempt, loop in
-                if case .event(.textDelta) = item { #expect(!paused.withLock { $0 }, "text while not reading") }
+                if case .event = item { #expect(!paused.withLock { $0 }, "an event while not reading") }
                 guard item == .batchEnd else { return }
                 paused.withLock { $0 = true }
                 pauses.withLock { $0 += 1 }

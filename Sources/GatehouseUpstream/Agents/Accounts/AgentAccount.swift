@@ -19,6 +19,12 @@ package struct AgentAccount: Sendable, Equatable {
 }
 
 extension AgentSettings {
+    /// From now on this account runs it, with its home.
+    package mutating func use(_ account: AgentAccount) {
+        self.account = account
+        home = .path(account.home)
+    }
+
     /// The same for one run with an account.
     func using(_ lease: (any AccountLease)?) -> AgentSettings {
         lease.map { using(account: $0.name) } ?? self

@@ -71,7 +71,13 @@ package struct AgentDoctor: Sendable {
         }
         let version = await version(settings, subject, contract)
         findings.append(version)
-        if version.verdict != .broken { findings.append(await login(settings, subject, contract)) }
+        guard version.verdict != .broken else { return findings }
+        guard !settings.accounts.isEmpty else { return findings + [await login(settings, subject, contract)] }
+        for account in settings.accounts {
+            var own = settings
+            own.use(account)
+            findings.append(await login(own, "\(subject), account \(account.name)", contract))
+        }
         return findings
     }
 
@@ -139,6 +145,14 @@ package struct AgentDoctor: Sendable {
     // MARK: Login
 
     private func login(_ settings: AgentSettings, _ subject: String, _ contract: AgentContract) async -> Finding {
+        if let account = settings.account {
+            do throws(Failure) {
+                try AccountHome.inspect(account.home)
+            } catch {
+                let advice = "log in with the home \(account.home), which must be of mode 0700"
+                return Finding(subject, "login", .broken, error.detail, advice: advice)
+            }
+        }
         guard let arguments = contract.loginArguments else {
             return Finding(subject, "login", .skipped, "it has no command that tells; --run shows it")
         }

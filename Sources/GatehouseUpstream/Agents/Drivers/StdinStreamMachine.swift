@@ -79,14 +79,21 @@ package struct StdinStreamMachine: DriverMachine {
 
     private mutating func ask(_ prompt: DriverPrompt) -> [DriverAction] {
         guard phase == .idle else { return [] }
-        // Whoever begins a conversation says all of it; a process that has begun one goes on with it.
-        let text = turn == 0 || prompt.session == nil ? prompt.whole : prompt.latest
+        // Whoever begins a conversation says all of it; a process that has begun one goes on with that and no other.
+        guard turn == 0 || prompt.session != nil else { return discard(Self.otherConversation) }
+        let text = turn == 0 ? prompt.whole : prompt.latest
         turn += 1
         isCancelled = false
         parser = manner.makeParser()
         phase = .working
         return [.write(manner.message(text))]
     }
+
+    private static let otherConversation: Failure = {
+        var failure = Failure(.protocol, detail: "its process holds another conversation")
+        failure.isUnsent = true
+        return failure
+    }()
 
     private mutating func cancel() -> [DriverAction] {
         guard phase == .working, !isCancelled else { return [] }

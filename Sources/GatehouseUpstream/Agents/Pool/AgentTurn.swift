@@ -20,6 +20,8 @@ struct AgentTurnOrder: Sendable {
         var transcript: SessionTranscript
         /// What is new in the conversation.
         var latest: String
+        /// Tells the conversation from others of the same name.
+        var conversation: String
     }
 }
 
@@ -113,13 +115,18 @@ final class AgentTurn: UpstreamAttempt, Sendable {
     }
 
     func deliver(_ events: [CanonicalEvent]) async {
+        note(events)
+        await listener.deliver(events)
+    }
+
+    /// What they mean for the account and the session.
+    func note(_ events: [CanonicalEvent]) {
         if let account = order.account { for case .limit(let limit) in events { account.note(limit) } }
         if order.session != nil {
             answer.withLock { answer in
                 for case .textDelta(let text) in events { answer.add(text) }
             }
         }
-        await listener.deliver(events)
     }
 
     /// Remembers where the conversation can go on.
@@ -128,15 +135,22 @@ final class AgentTurn: UpstreamAttempt, Sendable {
         let said = session.transcript.said
         let answer = answer.withLock { $0.text }
         pool.sessions?.keep(
-            AgentSession(vendor: vendor, directory: directory, said: said, answer: answer), as: session.name)
+            AgentSession(
+                vendor: vendor, directory: directory, conversation: session.conversation, said: said, answer: answer),
+            as: session.name)
     }
 
-    /// It is over. Nothing is given after it.
-    func end(_ result: Result<Finish, Failure>) async {
+    /// The agent's own session holds something now that its caller does not have: it is not gone on with.
+    func forget() {
+        if let session = order.session { pool.sessions?.forget(session.name) }
+    }
+
+    /// It is over, with these events that have been noted. Nothing is given after it.
+    func end(_ result: Result<Finish, Failure>, _ events: [CanonicalEvent] = []) async {
         over.release()
         gate.release()
         // Whoever has the answer may ask again at once.
         order.account?.end()
-        await listener.finish(AgentEnding(result: result))
+        await listener.finish(AgentEnding(events: events, result: result))
     }
 }

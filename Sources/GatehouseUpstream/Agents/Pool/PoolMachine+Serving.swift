@@ -60,7 +60,7 @@ extension PoolMachine {
     private func isLocked(_ session: String, _ owner: Owner) -> Bool {
         processes.values.contains { process in
             guard case .busy(let want) = process.state else { return false }
-            return want.session == session && want.owner == owner
+            return want.session == session && want.owner.tenant == owner.tenant
         }
     }
 
@@ -76,7 +76,9 @@ extension PoolMachine {
             let want = waiting.want
             if let session = want.session {
                 let name = SessionName(owner: want.owner, session: session)
-                guard home(of: session, want.owner) == nil, sessions.insert(name).inserted else { continue }
+                guard home(of: session, want.owner) == nil, !isLocked(session, want.owner),
+                    sessions.insert(name).inserted
+                else { continue }
             }
             if let id = coming.keys.sorted().first(where: { coming[$0].map { isFit($0, for: want) } ?? false }) {
                 coming.removeValue(forKey: id)

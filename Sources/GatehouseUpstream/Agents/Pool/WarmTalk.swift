@@ -172,20 +172,10 @@ struct WarmTalk: Sendable {
             case .event(let event):
                 turn?.timers.noteAnswer()
                 events.append(event)
-            case .finished(let finish):
-                await turn?.deliver(events)
-                events = []
-                turn?.keep(finish, in: launch.place)
-                await endTurn(.success(finish))
-            case .failed(let failure):
-                await turn?.deliver(events)
-                events = []
-                await endTurn(.failure(failure))
-            case .cancelled: await endTurn(.failure(Failure(.cancelled)))
-            case .discard(let failure):
-                await turn?.deliver(events)
-                events = []
-                await giveUp(failure)
+            case .finished(let finish): await endTurn(.success(finish), events.taken())
+            case .failed(let failure): await endTurn(.failure(failure), events.taken())
+            case .cancelled: await endTurn(.failure(Failure(.cancelled)), [])
+            case .discard(let failure): await giveUp(failure, events.taken())
             }
         }
         await turn?.deliver(events)
@@ -194,19 +184,20 @@ struct WarmTalk: Sendable {
     // MARK: Ends
 
     /// The turn is over and the process free, which the pool hears first: who asks again at once shall find it so.
-    private mutating func endTurn(_ result: Result<Finish, Failure>) async {
+    private mutating func endTurn(_ result: Result<Finish, Failure>, _ events: [CanonicalEvent]) async {
         guard let turn = turn.take() else { return }
         process.turn = nil
+        turn.note(events)
+        if case .success(let finish) = result { turn.keep(finish, in: launch.place) } else { turn.forget() }
         let files = await keeper.collect(
             since: before.take(), for: turn.order.place, agent: process.settings.name)
-        await turn.deliver(files)
         process.pool.apply(.over(process.number))
-        await turn.end(result)
+        await turn.end(result, events + files)
     }
 
-    private mutating func giveUp(_ failure: Failure) async {
+    private mutating func giveUp(_ failure: Failure, _ events: [CanonicalEvent] = []) async {
         guard !isOver else { return }
-        await fall(failure)
+        await fall(failure, events)
         process.terminate()
     }
 
@@ -223,17 +214,23 @@ struct WarmTalk: Sendable {
         }
     }
 
-    private mutating func fall(_ failure: Failure) async {
+    private mutating func fall(_ failure: Failure, _ events: [CanonicalEvent] = []) async {
         isOver = true
         let turn = turn.take()
         process.turn = nil
-        if let turn, turn.order.place != nil {
-            let files = await keeper.collect(
-                since: before.take(), for: turn.order.place, agent: process.settings.name)
-            await turn.deliver(files)
-        }
+        turn?.note(events)
+        turn?.forget()
+        let files = await keeper.collect(since: before.take(), for: turn?.order.place, agent: process.settings.name)
         process.pool.apply(isReady ? .spent(process.number) : .failed(process.number, failure))
-        await turn?.end(.failure(failure))
+        await turn?.end(.failure(failure), events + files)
+    }
+}
+
+extension [CanonicalEvent] {
+    /// All of them, which are no longer here.
+    fileprivate mutating func taken() -> [CanonicalEvent] {
+        defer { self = [] }
+        return self
     }
 }
 

@@ -31,7 +31,9 @@ struct SandboxFiles: Sendable, Equatable {
         try Self.write("root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n", to: groups)
     }
 
+    /// What holds the same already is left: a running gateway may be showing it to an agent.
     private static func write(_ text: String, to path: String) throws(Failure) {
+        guard !holds(text, path) else { return }
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard file >= 0 else { throw Failure(.spawn, detail: "\(path): errno \(errno)") }
         defer { close(file) }
@@ -39,5 +41,15 @@ struct SandboxFiles: Sendable, Equatable {
         guard Glibc.write(file, bytes, bytes.count) == bytes.count else {
             throw Failure(.spawn, detail: "\(path): errno \(errno)")
         }
+    }
+
+    private static func holds(_ text: String, _ path: String) -> Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        let bytes = Array(text.utf8)
+        var found = [UInt8](repeating: 0, count: bytes.count + 1)
+        let count = read(file, &found, found.count)
+        return count == bytes.count && found.prefix(count).elementsEqual(bytes)
     }
 }

@@ -282,6 +282,18 @@ import Testing
         #expect(pool.handle(.ready(2), now: Self.at(3)) == [.give(2, 2)])
     }
 
+    /// Also where each conversation has a process of its own.
+    @Test func theTurnsOfASessionComeOneAfterTheOtherWhateverItsConversation() {
+        var pool = Self.pool()
+        let first = Owner(tenant: "ann", conversation: .session("s 1"))
+        let second = Owner(tenant: "ann", conversation: .session("s 2"))
+        #expect(pool.handle(.want(.init(1, first, session: "s")), now: Self.at(0)) == [.start(1, first)])
+        #expect(pool.handle(.ready(1), now: Self.at(1)) == [.give(1, 1)])
+        #expect(pool.handle(.want(.init(2, second, session: "s")), now: Self.at(2)) == [])
+        #expect(pool.handle(.over(1), now: Self.at(3)) == [.start(2, second)])
+        #expect(pool.handle(.ready(2), now: Self.at(4)) == [.give(2, 2)])
+    }
+
     @Test func twoTurnsOfANewSessionNeedOneProcess() {
         var pool = Self.pool()
         #expect(pool.handle(.want(.init(1, ann, session: "s")), now: Self.at(0)) == [.start(1, ann)])

@@ -42,6 +42,15 @@ import Testing
         #expect(scene.line(Self.result) == ["finished stop 3+4 0.01usd s1"])
     }
 
+    /// Whatever its driver believes: conversations that know nothing of each other do not meet.
+    @Test func anotherConversationIsNotHeard() throws {
+        var scene = try ready()
+        _ = scene.hear(.prompt(DriverPrompt(whole: "hi")))
+        _ = scene.line(Self.text("Hello"))
+        _ = scene.line(Self.result)
+        #expect(scene.hear(.prompt(DriverPrompt(whole: "of somebody else"))) == ["discard protocol"])
+    }
+
     @Test func aProcessThatKnowsNothingIsToldAll() throws {
         var scene = try ready()
         let prompt = DriverPrompt(whole: "all of it", latest: "and now?", session: "gone")
@@ -68,7 +77,7 @@ import Testing
         let failed =
             #"{"type":"result","subtype":"success","is_error":true,"result":"API Error: 529 overloaded","api_error_status":529}"#
         #expect(scene.line(failed) == ["failed capacity"])
-        #expect(scene.hear(.prompt(DriverPrompt(whole: "again"))).count == 1)
+        #expect(scene.hear(.prompt(DriverPrompt(whole: "", latest: "again", session: "s1"))) == [Self.user("again")])
         #expect(scene.hear(.ended(AgentExit(.signaled(11)))) == ["discard crashed"])
     }
 
@@ -80,7 +89,7 @@ import Testing
         #expect(scene.hear(.cancel) == [interrupt, "timer cancel 1 3.0 seconds"])
         scene.ignores(Self.text("still"))
         #expect(scene.line(Self.result) == ["cancelled"])
-        _ = scene.hear(.prompt(DriverPrompt(whole: "hi")))
+        _ = scene.hear(.prompt(DriverPrompt(whole: "", latest: "hi", session: "s1")))
         _ = scene.hear(.cancel)
         #expect(scene.hear(.timer(.cancel(1))) == [])
         #expect(scene.hear(.timer(.cancel(2))) == ["discard cancelled"])
@@ -111,7 +120,7 @@ import Testing
         #expect(scene.line(#"{"role":"tool","tool_call_id":"t1","content":"x"}"#) == ["tool t1 ok"])
         let answer = #"{"role":"assistant","content":[{"type":"think","think":"hm"},{"type":"text","text":"Two."}]}"#
         #expect(scene.line(answer) == ["thought hm", "text \n\nTwo.", "finished stop"])
-        _ = scene.hear(.prompt(DriverPrompt(whole: "hi")))
+        _ = scene.hear(.prompt(DriverPrompt(whole: "", latest: "hi", session: "s1")))
         #expect(scene.hear(.cancel) == ["discard cancelled"])
         var failing = try Self.machine(.kimi)
         _ = failing.hear(.started)
