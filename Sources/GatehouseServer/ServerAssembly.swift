@@ -18,6 +18,9 @@ package struct ControlServices: Sendable {
     /// Files that agents made; `nil` when none are kept.
     package var artifacts: (any ArtifactStore)?
 
+    /// Logs agents in; `nil` where that cannot be done.
+    package var login: LoginControl?
+
     package init(
         readiness: Readiness, version: String, openConnections: @escaping @Sendable () -> Int,
         agentHost: @escaping @Sendable () -> AgentHostHealth?,
@@ -75,6 +78,7 @@ package enum ServerAssembly {
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
         ArtifactRoutes.add(to: routes, control.artifacts)
+        if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)
         return ServerListener(

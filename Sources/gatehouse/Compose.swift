@@ -77,6 +77,8 @@ struct Composition {
             agentHost: { runner.host.map(AgentHostHealth.init) },
             renderMetrics: renderMetrics)
         control.artifacts = artifacts
+        let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
+        control.login = LoginControl(desk)
         let server = ServerAssembly.make(
             .init(
                 host: configuration.server.host, port: configuration.server.port,
@@ -100,7 +102,7 @@ struct Composition {
             let old = snapshots.swap(snapshot(fresh, factory, resilience))
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
-        try await run([agents, server], signals: signals)
+        try await run([agents, LoginService(desk: desk), server], signals: signals)
         try await group.shutdownGracefully()
     }
 

@@ -150,15 +150,22 @@ struct UpstreamFactory: Sendable {
 
     /// A home that cannot be used fails each of its runs; the log says why.
     private func account(_ account: AgentConfiguration.Account, of agent: String) -> AgentAccount {
-        let home = account.home ?? AgentAccount.home(of: account.name, agent: agent, in: dataDirectory)
+        let made = AgentAccount(account, of: agent, in: dataDirectory)
         do throws(Failure) {
-            try AccountHome.prepare(home, in: dataDirectory)
+            try AccountHome.prepare(made.home, in: dataDirectory)
         } catch {
             logger.error(
                 "The home of an agent's account cannot be used",
                 metadata: ["agent": "\(agent)", "account": "\(account.name)", "reason": "\(error.detail)"])
         }
-        return AgentAccount(name: account.name, home: home)
+        return made
+    }
+}
+
+extension AgentAccount {
+    init(_ account: AgentConfiguration.Account, of agent: String, in dataDirectory: String) {
+        let home = account.home ?? Self.home(of: account.name, agent: agent, in: dataDirectory)
+        self.init(name: account.name, home: home)
     }
 }
 
@@ -166,10 +173,7 @@ extension AgentSettings {
     /// With its accounts, whose homes are taken as they are.
     init(_ settings: AgentConfiguration, kind: AgentKind, dataDirectory: String) {
         self.init(settings, kind: kind)
-        accounts = settings.accounts.map { account in
-            let home = account.home ?? AgentAccount.home(of: account.name, agent: settings.name, in: dataDirectory)
-            return AgentAccount(name: account.name, home: home)
-        }
+        accounts = settings.accounts.map { AgentAccount($0, of: settings.name, in: dataDirectory) }
     }
 
     init(_ settings: AgentConfiguration, kind: AgentKind) {

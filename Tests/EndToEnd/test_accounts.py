@@ -184,6 +184,18 @@ def _private(agents, name):
     return path
 
 
+def test_a_home_that_lets_others_in_is_refused(team, agents):
+    open_home = agents.base / "open"
+    open_home.mkdir()
+    os.chmod(open_home, 0o755)
+    gateway = team({"name": "one", "home": str(open_home)})
+    gateway.await_log("cannot be used")
+    mark, prompt = agents.run(lines=["hi"])
+    response = ask(gateway, prompt)
+    assert (response.status, response.error["code"]) == (503, "agent_start_failed")
+    assert not agents.has_run(mark)
+
+
 def test_another_model_serves_when_one_is_unknown(team, agents):
     gateway = team("one", kind="claude", model="opus", fallbackModels=["opus", "haiku"])
     mark, prompt = agents.run(stderr="error: model not found: opus\n", exit=1)

@@ -99,6 +99,9 @@ package struct RouteExplanation {
     private static func rest(
         _ place: RoutePlan.Place, _ status: Deployment.Status, _ now: Instant
     ) -> (Target.Verdict, String)? {
+        if let accounts = place.accounts {
+            return rest(of: accounts, place.route.model, now)
+        }
         let refused = place.keys.refused(now: now)
         let states = status.keys.enumerated().filter { !refused.contains($0.offset) }.map(\.element)
         guard !states.isEmpty else { return (.lastResort, "the provider refuses its keys") }
@@ -111,6 +114,18 @@ package struct RouteExplanation {
         }
         let seconds = soonest.map { ($0 - now).retryAfter } ?? 0
         return (isTold ? .passedOver : .lastResort, "its keys rest for \(seconds) s")
+    }
+
+    /// What is to be said of an agent's accounts, where none is free.
+    private static func rest(
+        of accounts: AccountBook, _ model: String, _ now: Instant
+    ) -> (Target.Verdict, String)? {
+        switch accounts.look(model: model, now: now) {
+        case .account: nil
+        case .busy: (.full, "each of its accounts has runs enough")
+        case .resting(let until, _): (.passedOver, "its accounts rest for \((until - now).retryAfter) s")
+        case .signedOut: (.passedOver, "its accounts are not logged in")
+        }
     }
 
     /// The first that would be tried is the one that is chosen.

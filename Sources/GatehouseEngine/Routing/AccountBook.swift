@@ -51,6 +51,12 @@ package final class AccountBook: Sendable {
         }
     }
 
+    /// What a call would be told, without lending anything.
+    func look(model: String, now: Instant) -> AccountPool.Pick {
+        var state = state.withLock { $0 }
+        return state.pool.pick(model: model.isEmpty ? state.model : model, now: now)
+    }
+
     func hasFree(model: String, passing: Positions, now: Instant) -> Bool {
         state.withLock { state in
             state.pool.hasFree(model: model.isEmpty ? state.model : model, passing: passing, now: now)

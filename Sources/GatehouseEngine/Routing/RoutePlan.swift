@@ -46,6 +46,8 @@ package final class RoutePlan: Sendable {
     /// How many are chosen from; the others are fallbacks.
     let choices: Int
     let attempts: AttemptMachine.Settings
+    /// Whether a target is an agent with accounts.
+    let hasAccounts: Bool
     /// Whether a condition looks at what a request needs.
     let wantsNeeds: Bool
     /// The headers that conditions look at, in lower case.
@@ -75,6 +77,7 @@ package final class RoutePlan: Sendable {
         // Each account may have to be asked to learn that it is used up.
         attempts.maximumAttempts += min(max(0, (places.map(\.route.entry.accounts.count).max() ?? 0) - 1), 5)
         self.attempts = attempts
+        hasAccounts = places.contains { $0.accounts != nil }
         wantsNeeds = all.contains { $0.condition.features != nil }
         headers = all.flatMap { $0.condition.headers.map(\.name) }
         balancer = Mutex(LoadBalancer(settings.strategy, targets.map(\.balance)))
@@ -101,9 +104,6 @@ package final class RoutePlan: Sendable {
 
     /// Whether something of a call must be worked out before a target is chosen.
     var wantsTraits: Bool { wantsNeeds || settings.strategy == .cost || places.contains { $0.condition != nil } }
-
-    /// Whether a target is an agent with accounts.
-    var hasAccounts: Bool { places.contains { $0.accounts != nil } }
 
     package var targets: [Route] { places.map(\.route) }
 

@@ -4,13 +4,14 @@ import ArgumentParser
 struct AgentsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agents",
-        abstract: "List agents, and record what one prints.",
+        abstract: "List agents, record what one prints, and log accounts in.",
         discussion: """
             EXAMPLES
               gatehouse agents
               gatehouse agents --config gatehouse.yaml --json
               gatehouse agents record claude
+              gatehouse agents add-account claude work
             """,
-        subcommands: [AgentsListCommand.self, AgentsRecordCommand.self],
+        subcommands: [AgentsListCommand.self, AgentsRecordCommand.self, AddAccountCommand.self],
         defaultSubcommand: AgentsListCommand.self)
 }

@@ -18,6 +18,9 @@ enum CommandFailure {
         } catch let problem as StartProblem {
             CommandOutput.complain("\(problem.setting): \(problem.message)")
             throw configuration
+        } catch let problem as AccountProblem {
+            CommandOutput.complain(problem.message)
+            throw unavailable
         } catch let error as StoreError {
             CommandOutput.complain(error.description)
             throw error.code == .unsafe ? configuration : io

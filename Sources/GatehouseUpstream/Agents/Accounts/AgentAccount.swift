@@ -12,6 +12,21 @@ package struct AgentAccount: Sendable, Equatable {
         self.home = home
     }
 
+    /// Whether a word can name an account: at most 64 letters, digits, `.`, `-` and `_`, with a letter or digit first.
+    package static func isName(_ name: String) -> Bool {
+        guard (1...64).contains(name.utf8.count), let first = name.utf8.first, isLetterOrDigit(first) else {
+            return false
+        }
+        return name.utf8.allSatisfy { isLetterOrDigit($0) || ".-_".utf8.contains($0) }
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: false
+        }
+    }
+
     /// Where the home of an account is when nobody says otherwise.
     package static func home(of account: String, agent: String, in dataDirectory: String) -> String {
         "\(dataDirectory.withoutLastSlash)/accounts/\(agent)/\(account)"
@@ -31,10 +46,13 @@ extension AgentSettings {
     }
 
     func using(account name: String) -> AgentSettings {
+        // One that a reload took away has no home here any more, and cannot be started.
+        using(accounts.first { $0.name == name } ?? AgentAccount(name: name, home: ""))
+    }
+
+    func using(_ account: AgentAccount) -> AgentSettings {
         var settings = self
-        // One that a reload took away has no home here any more: it gets an empty one, and is told that nobody is logged in.
-        settings.account = accounts.first { $0.name == name } ?? AgentAccount(name: name, home: "")
-        settings.home = settings.account.flatMap { $0.home.isEmpty ? nil : .path($0.home) } ?? .perRun
+        settings.use(account)
         return settings
     }
 }

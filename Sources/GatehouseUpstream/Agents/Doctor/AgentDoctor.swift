@@ -178,7 +178,8 @@ package struct AgentDoctor: Sendable {
     package func tryOut(_ settings: AgentSettings) async -> Finding {
         let subject = "agent \(settings.name)"
         let trial = await AgentTrial.ask(
-            "Answer with the single word: ready", of: settings, configuration, on: eventLoop)
+            "Answer with the single word: ready", of: settings.accounts.first.map { settings.using($0) } ?? settings,
+            configuration, on: eventLoop)
         switch trial.result {
         case .success(let finish):
             let usage = finish.usage == nil ? "no usage told" : "usage told"

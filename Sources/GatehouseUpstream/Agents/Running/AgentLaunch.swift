@@ -36,6 +36,7 @@ struct AgentLaunch: Sendable, Equatable {
         guard run.prompt.utf8.count <= cli.promptLimit else {
             throw Failure(.input, detail: "a prompt of more than \(cli.promptLimit) bytes")
         }
+        if let account = settings.account { try AccountHome.inspect(account.home) }
         let isConfined = settings.sandbox != .off
         let promptFile = isConfined ? SandboxPlan.promptFile : directory.promptFile
         let invocation = AgentInvocation(
@@ -90,6 +91,13 @@ struct AgentPlaces: Sendable, Equatable {
             case .path(let path): path
             }
         isPrivate = home == directory.home
+    }
+
+    /// A home and a place that are there already.
+    init(home: String, temporary: String) {
+        self.home = home
+        self.temporary = temporary
+        isPrivate = false
     }
 
     private var isPrivate: Bool

@@ -25,7 +25,6 @@ final class AgentRun: UpstreamAttempt, AgentJob {
         id: String, settings: AgentSettings, model: String, prompt: String, listener: AgentListener,
         slots: AgentSlots, place: ArtifactPlace? = nil, account: (any AccountLease)? = nil
     ) {
-        self.account = account
         self.id = id
         self.settings = settings
         self.model = model
@@ -34,6 +33,7 @@ final class AgentRun: UpstreamAttempt, AgentJob {
         self.listener = listener
         self.slots = slots
         self.place = place
+        self.account = account
     }
 
     // MARK: The listener's side, on the event loop
