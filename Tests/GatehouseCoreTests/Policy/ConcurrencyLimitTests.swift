@@ -129,11 +129,15 @@ import Testing
         var limit = ConcurrencyLimit(settings, now: start)
         limit.overloaded(after: .milliseconds(10), now: start + .seconds(1))
         #expect(limit.limit == 90)
-        #expect(!limit.pressed(now: start + .seconds(5)), "something was heard 4 s ago")
-        #expect(limit.pressed(now: start + .seconds(6)) && limit.limit == 99)
-        #expect(!limit.pressed(now: start + .seconds(7)) && limit.limit == 99, "a few more each time")
-        for second in 2..<20 as Range<Int64> { _ = limit.pressed(now: start + .seconds(second * 6)) }
-        #expect(limit.limit == 150 && !limit.pressed(now: start + .seconds(1000)), "never more than the setting")
+        let early = limit.pressed(now: start + .seconds(5))
+        #expect(!early, "something was heard 4 s ago")
+        let late = limit.pressed(now: start + .seconds(6))
+        #expect(late && limit.limit == 99)
+        let again = limit.pressed(now: start + .seconds(7))
+        #expect(!again && limit.limit == 99, "a few more each time")
+        for second in 2..<20 { _ = limit.pressed(now: start + .seconds(second * 6)) }
+        let last = limit.pressed(now: start + .seconds(1000))
+        #expect(limit.limit == 150 && !last, "never more than the setting")
     }
 
     @Test func whatIsNotUsedDoesNotGrow() {
