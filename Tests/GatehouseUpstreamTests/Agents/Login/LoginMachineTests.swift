@@ -1,5 +1,4 @@
 import GatehouseCore
-import GatehouseTesting
 import Testing
 
 @testable import GatehouseUpstream

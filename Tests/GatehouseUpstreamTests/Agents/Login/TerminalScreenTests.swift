@@ -1,4 +1,4 @@
-import GatehouseTesting
+import GatehouseCore
 import Testing
 
 @testable import GatehouseUpstream
