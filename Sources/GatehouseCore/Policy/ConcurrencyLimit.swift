@@ -16,6 +16,8 @@ package struct ConcurrencyLimit: Sendable {
         /// Latencies up to so many times the idle one, and this much more, are well.
         package var tolerance = 2.0
         package var slack = Interval.milliseconds(20)
+        /// And so much more is let pass before the limit begins to fall: calls that begin at once are late for a moment.
+        package var burst = Interval.zero
         /// Samples of a window.
         package var samples = 20
         /// At least so many windows are between two measurements of the idle latency.
@@ -161,7 +163,7 @@ package struct ConcurrencyLimit: Sendable {
             return
         }
         if mean < known { idle = known + (mean - known) / 4 }
-        if mean > well(known) {
+        if mean > well(known) + (hasFallen ? 0 : settings.burst.inSeconds) {
             hasFallen = true
             fall(to: exact * min(0.9, max(0.5, well(known) / mean)), now)
         } else if window.peak * 5 >= limit * 4 {

@@ -15,7 +15,7 @@ package final class Deployment: Sendable {
             concurrency.initial = 1024
             concurrency.maximum = 4096
             // A burst makes first tokens late for a moment, which is nothing to refuse calls for.
-            concurrency.slack = .seconds(1)
+            concurrency.burst = .seconds(1)
         }
 
         package init(_ limits: ProviderConfiguration.Limits) {

@@ -140,6 +140,27 @@ import Testing
         #expect(limit.limit == 150 && !last, "never more than the setting")
     }
 
+    /// A burst is late for a moment, which is no overload; what is far too late is brought back to what is well.
+    @Test func aBurstIsNoOverload() {
+        var settings = ConcurrencyLimit.Settings()
+        (settings.minimum, settings.initial, settings.maximum, settings.burst) = (16, 100, 1000, .seconds(1))
+        var limit = ConcurrencyLimit(settings, now: start)
+        func serve(_ count: Int, after latency: Interval, from begin: Interval) {
+            for number in 0..<count {
+                let now = start + begin + latency + .milliseconds(Int64(number))
+                limit.served(after: latency, inFlight: 90, now: now)
+            }
+        }
+        serve(20, after: .milliseconds(10), from: .seconds(1))
+        serve(20, after: .milliseconds(600), from: .seconds(10))
+        #expect(limit.limit >= 100)
+        serve(20, after: .seconds(4), from: .seconds(20))
+        #expect(limit.limit <= 60)
+        let fallen = limit.limit
+        serve(20, after: .milliseconds(600), from: .seconds(30))
+        #expect(limit.limit < fallen, "once it falls it goes on until all is well")
+    }
+
     @Test func whatIsNotUsedDoesNotGrow() {
         var world = World(capacity: 50, base: 0.2, settings: .init(), start: start, seed: 1)
         world.run(seconds: 300, callers: 5)
