@@ -147,7 +147,7 @@ import Testing
         var limit = ConcurrencyLimit(settings, now: start)
         func serve(_ count: Int, after latency: Interval, from begin: Interval) {
             for number in 0..<count {
-                let now = start + begin + latency + .milliseconds(Int64(number))
+                let now = start + begin + latency + .milliseconds(number)
                 limit.served(after: latency, inFlight: 90, now: now)
             }
         }
