@@ -217,7 +217,10 @@ extension UpstreamHead {
     /// A date becomes seconds from now: whoever reads the head has no clock.
     private static func withoutDate(_ value: String) -> String {
         guard let first = value.utf8.first, first > UInt8(ascii: "9") else { return value }
-        return RetryAfter.seconds(value, now: Int64(time(nil))).map { String($0) } ?? value
+        // Not `time`, which may still be in the second before.
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return RetryAfter.seconds(value, now: Int64(now.tv_sec)).map { String($0) } ?? value
     }
 
     private static func isUsual(_ type: String) -> Bool { type == "application/json" || type == "text/event-stream" }
