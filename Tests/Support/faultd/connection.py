@@ -122,7 +122,8 @@ class Connection(asyncio.Protocol):
             self.server.over(self.entry)
 
     async def write(self, data):
-        if self.lost.is_set():
+        # A transport that has failed takes what it is given in silence, and its loss is told later.
+        if self.lost.is_set() or self.transport.is_closing():
             raise asyncio.CancelledError
         self.transport.write(data)
         self.entry["bytes"] += len(data)
