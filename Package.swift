@@ -107,7 +107,7 @@ let package = Package(
         .target(
             name: "GatehouseSimulator",
             dependencies: ["GatehouseCore", "GatehouseEngine", nioCore],
-            path: "Tests/Simulator", exclude: ["Entry"], swiftSettings: strict
+            path: "Tests/Simulator", exclude: ["Entry", "mutants.txt"], swiftSettings: strict
         ),
         .executableTarget(
             name: "gatehouse-simulator", dependencies: ["GatehouseSimulator"], path: "Tests/Simulator/Entry",

@@ -73,9 +73,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     var driver: CallDriver?
     /// Requests whose head was complete.
     private(set) var requestCount = 0
-    private var waiting = CircularBuffer<HTTPServerRequestPart>()
+    var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var readIsHeld = false
-    private var mustQuiesce = false
+    var mustQuiesce = false
     /// The dialect of the route that was asked for last: errors before a call speak it.
     var dialect = Dialect.openAIChat
     /// The control plane's part is in the pipeline.
@@ -85,9 +85,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
     var phaseTick = 0
     /// Bytes of a body that came after its request was refused.
-    private var discarded = 0
+    var discarded = 0
     private(set) var headHasBegun = false
-    private var unwritableSince: Int?
+    var unwritableSince: Int?
     /// What was written of responses and not yet handed to the channel.
     var output = ByteBuffer()
     /// What was written is to be flushed at the end of this turn of the loop.
@@ -95,7 +95,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// The guard before the parser; responses of calls go out from there.
     var wire: RawGuard?
     private var isRegistered = false
-    private var place = ConnectionPlaces.Place.nothing
+    var place = ConnectionPlaces.Place.nothing
     /// The client has yet to get through TLS's handshake.
     var isGreeting = false
     /// The last token shown here and whose it was; a connection nearly always shows the same.
@@ -122,8 +122,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         reject(Self.tooMany)
         if services.places.isCrowded { close() }
     }
-
-    private static let tooMany = GatehouseError(.overloaded, "Too many connections are open.", retryAfter: 1)
 
     /// Whether calls may be made here; a connection of the reserve joins the others once there is a place.
     var mayCall: Bool {
@@ -348,13 +346,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         return bare == "application/json" || bare == "text/json" || bare.hasSuffix("+json")
     }
 
-    private static let outOfMemory = GatehouseError(
-        .overloaded, "This gateway has no memory to spare. Try again.", retryAfter: 1)
-
-    private func bodyTooLarge() -> GatehouseError {
-        GatehouseError(.bodyTooLarge, "The body is larger than \(services.limits.body) bytes.")
-    }
-
     /// Why no call is taken now; `nil` where it is.
     func overload() -> GatehouseError? {
         guard !loop.admitsCall() else { return nil }
@@ -403,21 +394,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         // What is left of the response before may still fill the connection.
         if unwritableSince != nil { driver.downstreamWritable(false) }
         driver.start(now: loop.now())
-    }
-
-    /// Answers a request that is not taken; the connection serves on.
-    private func refuse(_ request: Arriving, _ error: GatehouseError) {
-        var record = CallRecord(id: request.id, operation: request.match.operation, key: request.principal.name)
-        record.status = error.code.status
-        record.outcome = .failed(error.code, nil)
-        let codec = request.match.operation.dialect.codec
-        let body = codec.render(error, requestID: request.id, time: loop.now())
-        record.bytesOut = body.readableBytes
-        record.duration = .now() - request.start
-        services.observer.settled(record)
-        var head = CallResponseHead(status: error.code.status, requestID: request.id)
-        head.retryAfter = error.retryAfter
-        respond(head, body: body)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -498,8 +474,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    // MARK: Errors and deadlines
-
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case HTTPParserError.headerOverflow: headTooLarge(isURI: wire?.firstLineIsTooLong ?? false)
@@ -507,73 +481,5 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             reject(Self.malformed)
         default: close()
         }
-    }
-
-    private static let malformed = GatehouseError(.badRequestFraming, "The request is not well-formed HTTP/1.1.")
-
-    /// Once a second: has the present phase lasted too long?
-    func check(tick: Int) {
-        let limits = services.limits
-        let elapsed = tick - phaseTick
-        driver?.tick(heartbeat: limits.heartbeatSeconds)
-        if let since = unwritableSince, tick - since > limits.stallSeconds {
-            close()
-            return
-        }
-        switch state {
-        case .idle where headHasBegun && elapsed > limits.headerSeconds:
-            reject(GatehouseError(.requestTimeout, "The request's head took longer than \(limits.headerSeconds) s."))
-        case .idle where elapsed > limits.idleSeconds,
-            .idle where isGreeting && elapsed > limits.headerSeconds,
-            .idle where place == .control && elapsed > Self.reserveSeconds,
-            .idle where mustQuiesce && !headHasBegun && elapsed > limits.lastSeconds,
-            .closing where elapsed > Self.lingering:
-            close()
-        case .arriving where elapsed > limits.bodySeconds:
-            reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
-        case .passing(let passing) where !passing.requestEnded && elapsed > limits.bodySeconds:
-            close()
-        default: break
-        }
-    }
-
-    /// Seconds that a connection of the reserve may rest: others may have something to ask.
-    private static let reserveSeconds = 5
-
-    /// Answers with an error and closes: what follows on the connection cannot be trusted, or will not be read.
-    private func reject(_ error: GatehouseError, head: HTTPRequestHead? = nil) {
-        guard let context else { return }
-        if driver != nil || isPassing { return close() }
-        state = .closing
-        arriving = nil
-        phaseTick = loop.tick
-        waiting.removeAll()
-        let id = loop.nextRequestID()
-        let body = dialect.codec.render(error, requestID: id, time: loop.now())
-        var record = CallRecord(id: id, operation: nil, key: "")
-        record.status = error.code.status
-        record.outcome = .failed(error.code, nil)
-        record.bytesOut = body.readableBytes
-        services.observer.settled(record)
-        refuse(error, id: id, body: head?.method == .HEAD ? nil : body, size: body.readableBytes)
-        linger(context)
-    }
-
-    private var isPassing: Bool { if case .passing = state { true } else { false } }
-
-    /// Ticks that a client that was refused may go on sending, and how many bytes of a body.
-    private static let lingering = 2
-    private static let maximumDiscarded = 64 << 20
-
-    /// Throws away what comes of a body after its request was refused.
-    func discard(_ bytes: ByteBuffer) {
-        discarded += bytes.readableBytes
-        if discarded > Self.maximumDiscarded { close() }
-    }
-
-    /// Closes the output at once, and the rest when the client has ended or `lingering` is over: closing with unread input
-    /// would reset the connection, and the client might never see the answer.
-    private func linger(_ context: ChannelHandlerContext) {
-        context.channel.close(mode: .output, promise: nil)
     }
 }

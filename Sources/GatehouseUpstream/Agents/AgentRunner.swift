@@ -1,7 +1,5 @@
-import CShim
 package import GatehouseCore
 import Glibc
-import NIOPosix
 import Synchronization
 
 /// Where and with what agents are run.
@@ -55,15 +53,6 @@ package enum AgentRunnerEvent: Sendable, Equatable {
     case artifactsRefused(agent: String, count: Int)
     /// A supervisor was killed; what it left is ended.
     case supervisorLost(run: String, processes: [String])
-}
-
-/// How this process deals with memory.
-package enum ProcessMemory {
-    /// From now on pieces of a megabyte and more go back to the system when they are freed: the longest line of an agent,
-    /// or the body of a large call, costs memory while it is there and not longer.
-    package static func returnLargePieces() {
-        gatehouse_return_large_memory()
-    }
 }
 
 /// Runs the agents of this process. `run()` belongs into the service group; while it runs, attempts are carried out;
@@ -248,26 +237,4 @@ package final class AgentRunner: Sendable {
         configuration.onEvent(.supervisorLost(run: run.id, processes: remains.flatMap(\.processes)))
         return true
     }
-}
-
-extension WallClock {
-    /// The time of day and the zone of this host.
-    static func host() -> WallClock {
-        var now = time(nil)
-        var local = tm()
-        guard localtime_r(&now, &local) != nil else { return WallClock(now: now) }
-        return WallClock(now: now, offset: local.tm_gmtoff)
-    }
-}
-
-/// Runs blocking work of files on a thread for such work, to its end, also when the task is cancelled.
-func offload<Value: Sendable, Failure: Error>(
-    _ work: @escaping @Sendable () throws(Failure) -> Value
-) async throws(Failure) -> Value {
-    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
-        NIOThreadPool.singleton.submit { _ in
-            continuation.resume(returning: Result(catching: work))
-        }
-    }
-    return try result.get()
 }

@@ -1,0 +1,10 @@
+import CShim
+
+/// How this process deals with memory.
+package enum ProcessMemory {
+    /// From now on pieces of a megabyte and more go back to the system when they are freed: the longest line of an agent,
+    /// or the body of a large call, costs memory while it is there and not longer.
+    package static func returnLargePieces() {
+        gatehouse_return_large_memory()
+    }
+}
