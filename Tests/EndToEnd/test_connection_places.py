@@ -1,7 +1,9 @@
 """More connections than there are places: calls are refused, the operator can still look, and nothing piles up."""
 
 import asyncio
+import json
 import os
+import re
 
 import pytest
 
@@ -35,9 +37,24 @@ def ended(_):
 
 def full(crowd):
     """Takes all places with connections that are served."""
-    first = crowd.join(PLACES, LIVE)
-    assert all(text.startswith(b"HTTP/1.1 200") for text in crowd.read(first, lambda text: b'"live"' in text))
+    first = crowd.join(1)
+    eventually(lambda: count(crowd, first) == 1, what="the end of those that were there before")
+    first += crowd.join(PLACES - 1, LIVE)
+    assert all(text.startswith(b"HTTP/1.1 200") for text in crowd.read(first[1:], lambda text: b'"live"' in text))
     return first
+
+
+def count(crowd, one):
+    """The connections that a connection of the crowd hears of: it adds none by asking."""
+    one[0].send(request_bytes("/health"))
+    text = crowd.read(one, whole)[0]
+    return json.loads(text.partition(b"\r\n\r\n")[2])["connections"]
+
+
+def whole(text):
+    head, end, body = text.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    return bool(end) and length is not None and len(body) >= int(length[1])
 
 
 def test_beyond_the_places_there_is_a_reserve_for_the_operator(gateway):
