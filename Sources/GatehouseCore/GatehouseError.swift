@@ -40,6 +40,21 @@ extension GatehouseError {
         case notFound = "not_found"
         case previousResponseNotFound = "previous_response_not_found"
         case methodNotAllowed = "method_not_allowed"
+        // Files and sessions
+        case badMultipart = "bad_multipart"
+        case invalidFilename = "invalid_filename"
+        case fileTooLarge = "file_too_large"
+        case fileQuotaExceeded = "file_quota_exceeded"
+        case fileTypeNotAllowed = "file_type_not_allowed"
+        case typeMismatch = "type_mismatch"
+        case fileNotFound = "file_not_found"
+        case rangeNotSatisfiable = "range_not_satisfiable"
+        case unpackedTooLarge = "unpacked_too_large"
+        case unprocessableFile = "unprocessable_file"
+        case extractionLimit = "extraction_limit"
+        case sessionNotFound = "session_not_found"
+        case sessionBusy = "session_busy"
+        case runNotFound = "run_not_found"
         // Who is calling
         case invalidAPIKey = "invalid_api_key"
         case permissionDenied = "permission_denied"
@@ -50,6 +65,9 @@ extension GatehouseError {
         case shuttingDown = "shutting_down"
         case deadlineExceeded = "deadline_exceeded"
         case internalError = "internal_error"
+        case storageBusy = "storage_busy"
+        case storageUnavailable = "storage_unavailable"
+        case insufficientStorage = "insufficient_storage"
         // A provider
         case contextLengthExceeded = "context_length_exceeded"
         case upstreamRejected = "upstream_rejected"
@@ -90,16 +108,21 @@ extension GatehouseError.Code {
     package var status: Int {
         switch self {
         case .badRequestFraming, .badHost, .invalidJSON, .jsonTooDeep, .missingField, .invalidValue, .invalidArgument,
-            .unknownParameter, .unsupportedParameter, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
+            .unknownParameter, .unsupportedParameter, .badMultipart, .invalidFilename, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
             400
         case .invalidAPIKey: 401
         case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403
-        case .notFound, .previousResponseNotFound, .modelNotFound, .upstreamModelUnknown, .agentModelUnknown: 404
+        case .notFound, .previousResponseNotFound, .fileNotFound, .sessionNotFound, .runNotFound, .modelNotFound,
+            .upstreamModelUnknown, .agentModelUnknown:
+            404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .bodyTooLarge: 413
+        case .sessionBusy: 409
+        case .bodyTooLarge, .fileTooLarge, .fileQuotaExceeded, .unpackedTooLarge: 413
         case .uriTooLong: 414
-        case .unsupportedMediaType: 415
+        case .unsupportedMediaType, .fileTypeNotAllowed, .typeMismatch: 415
+        case .rangeNotSatisfiable: 416
+        case .unprocessableFile, .extractionLimit: 422
         case .upstreamRateLimited, .upstreamQuotaExhausted, .agentRateLimited, .agentQuotaExhausted: 429
         case .headerTooLarge: 431
         case .internalError: 500
@@ -108,9 +131,10 @@ extension GatehouseError.Code {
             .agentFailed, .agentProtocolError, .agentOutputTooLarge:
             502
         case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .sandboxUnavailable,
-            .agentBusy:
+            .agentBusy, .storageBusy, .storageUnavailable:
             503
         case .deadlineExceeded, .upstreamTimeout, .agentTimeout: 504
+        case .insufficientStorage: 507
         }
     }
 }
