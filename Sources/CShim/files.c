@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool is_dot(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
@@ -76,4 +78,51 @@ int gatehouse_remove_tree(const char *path) {
     closedir(root);
     if (error != 0) return error;
     return rmdir(path) == 0 ? 0 : errno;
+}
+
+/* Where the file system has no files without names, one with a name that nobody else knows takes their place. */
+int gatehouse_open_draft(int directory) {
+    int draft = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return draft >= 0 ? draft : -errno;
+}
+
+int gatehouse_link_draft(int draft, int directory, const char *name) {
+    char path[48];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", draft);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+/* For kernels without openat2: each part is opened by itself, and none may be a link. */
+static int open_by_parts(int directory, const char *path) {
+    char part[256];
+    int at = directory;
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        if (length == 0 || length >= sizeof part) break;
+        memcpy(part, path, length);
+        part[length] = 0;
+        if (is_dot(part)) break;
+        bool is_last = path[length] == 0;
+        int flags = is_last ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
+        int next = openat(at, part, flags | O_NOFOLLOW | O_CLOEXEC);
+        int error = errno;
+        if (at != directory) close(at);
+        if (next < 0) return -error;
+        if (is_last) return next;
+        at = next;
+        path += length + 1;
+    }
+    if (at != directory) close(at);
+    return -EINVAL;
+}
+
+int gatehouse_open_beneath(int directory, const char *path) {
+    struct open_how how = {
+        .flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    long file = syscall(SYS_openat2, directory, path, &how, sizeof how);
+    if (file >= 0) return (int)file;
+    /* Filters of containers answer EPERM to what they do not know. */
+    return errno == ENOSYS || errno == EPERM ? open_by_parts(directory, path) : -errno;
 }

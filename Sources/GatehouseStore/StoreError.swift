@@ -5,6 +5,8 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case unsafe
         /// The system would not let it be read or written.
         case io
+        /// A newer version of this program wrote it.
+        case newer
     }
 
     package var code: Code

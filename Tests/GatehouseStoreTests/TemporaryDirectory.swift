@@ -1,7 +1,7 @@
 import Glibc
 
 /// A directory of one test, gone with it.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
     let path: String
 
     private static var parent: String {

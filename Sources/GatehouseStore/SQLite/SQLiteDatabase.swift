@@ -1,0 +1,122 @@
+import GatehouseCore
+import GRDB
+import Glibc
+
+/// The database of one gateway: a file, with a log beside it that makes what is told to be kept survive a loss of power.
+package final class SQLiteDatabase: Sendable {
+    /// How long a request waits for somebody else's lock.
+    private static let patience = 2.0
+    private static let readers = 4
+
+    let pool: DatabasePool
+    private let writer: GroupCommit
+
+    /// Opens the database, makes it where there is none, and brings its tables up to date.
+    ///
+    /// - Parameters:
+    ///   - path: Of the file.
+    ///   - onFatal: Called once the database can no longer be relied on; the gateway should end.
+    /// - Throws: When it cannot be opened, is damaged, or was written by a newer version.
+    package init(
+        path: String, onFatal: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(StoreError) {
+        do {
+            // Nobody else may read what callers said.
+            let mask = umask(0o077)
+            defer { umask(mask) }
+            pool = try DatabasePool(path: path, configuration: Self.configuration)
+            try Self.check(pool, path)
+            try SQLiteSchema.migrator.migrate(pool)
+        } catch {
+            throw Self.problem(error, path)
+        }
+        writer = GroupCommit(pool: pool, onFatal: onFatal)
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(patience)
+        configuration.maximumReaderCount = readers
+        configuration.foreignKeysEnabled = true
+        // A transaction that a broken disk will not even take back must not end the process.
+        configuration.allowsUnsafeTransactions = true
+        configuration.prepareDatabase { db in
+            // A commit is on the disk when it is told.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA trusted_schema = OFF")
+        }
+        return configuration
+    }
+
+    /// Looks for damage, within bounds: a large database is not read through at each start.
+    private static func check(_ pool: DatabasePool, _ path: String) throws {
+        try pool.read { db in
+            if try SQLiteSchema.migrator.hasBeenSuperseded(db) {
+                throw StoreError(
+                    .newer, path,
+                    "was written by a newer version of Gatehouse; run that one, or restore a backup of before")
+            }
+            guard try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 <= checkedPages else { return }
+            let found = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? ""
+            guard found == "ok" else { throw StoreError(.io, path, "is damaged (\(found)); restore a backup") }
+        }
+    }
+
+    private static let checkedPages = 50_000
+
+    private static func problem(_ error: any Error, _ path: String) -> StoreError {
+        if let own = error as? StoreError { return own }
+        guard let failure = error as? DatabaseError else { return StoreError(.io, path, "cannot be opened (\(error))") }
+        return switch failure.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: StoreError(.io, path, "is damaged or no database; restore a backup")
+        case .SQLITE_FULL: StoreError(.io, path, "cannot be written: the disk is full")
+        case .SQLITE_BUSY: StoreError(.io, path, "is locked by another program")
+        default: StoreError(.io, path, "cannot be opened: \(failure.message ?? failure.resultCode.description)")
+        }
+    }
+
+    /// Reads on a thread that may wait, from a state in which every transaction is whole.
+    func read<Value: Sendable>(
+        _ work: @escaping @Sendable (Database) throws -> Value
+    ) async throws(GatehouseError) -> Value {
+        do {
+            return try await pool.read(work)
+        } catch {
+            throw SQLiteFailure.error(error)
+        }
+    }
+
+    /// Writes; returns when it is on the disk. See `GroupCommit`.
+    func write<Value: Sendable>(
+        _ work: @escaping @Sendable (Database) throws -> Value
+    ) async throws(GatehouseError) -> Value {
+        try await writer.write(work)
+    }
+
+    /// Writes, without waiting for it.
+    func writeBehind(
+        _ work: @escaping @Sendable (Database) throws -> Void,
+        onEnd: @escaping @Sendable (GatehouseError?) -> Void = { _ in }
+    ) {
+        writer.enqueue(work, onEnd: onEnd)
+    }
+
+    /// Waits for what is being written, and moves it from the log into the file.
+    package func close() throws {
+        _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+        try pool.close()
+    }
+
+    /// Copies the database as it is now to another file, while it is in use.
+    package func backup(to path: String) throws(StoreError) {
+        do {
+            let mask = umask(0o077)
+            defer { umask(mask) }
+            let target = try DatabaseQueue(path: path)
+            try pool.backup(to: target)
+            try target.close()
+        } catch {
+            throw Self.problem(error, path)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import GRDB
+
+/// The tables, as a list of steps that are only ever added to. A database that has seen a step which is not here was written
+/// by a newer version, and is left alone.
+enum SQLiteSchema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 files") { try $0.execute(sql: files) }
+        migrator.registerMigration("2 conversations") { try $0.execute(sql: conversations) }
+        return migrator
+    }
+
+    /// Times are seconds since 1970. `blob` is where the content lies below the store of files.
+    private static let files = """
+        CREATE TABLE file (
+            id TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            session TEXT,
+            name TEXT NOT NULL,
+            type TEXT NOT NULL,
+            size INTEGER NOT NULL CHECK (size >= 0),
+            digest TEXT NOT NULL,
+            blob TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            expires INTEGER
+        ) STRICT;
+        CREATE INDEX file_by_owner ON file (owner, created, id);
+        CREATE INDEX file_by_session ON file (owner, session, name);
+        CREATE INDEX file_by_blob ON file (blob);
+        CREATE INDEX file_by_end ON file (expires) WHERE expires IS NOT NULL;
+        """
+
+    /// What callers go on from: conversations by the answer that ended them, and agents' own sessions by the callers'.
+    private static let conversations = """
+        CREATE TABLE conversation (
+            owner TEXT NOT NULL,
+            id TEXT NOT NULL,
+            body BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            used INTEGER NOT NULL,
+            PRIMARY KEY (owner, id)
+        ) STRICT;
+        CREATE INDEX conversation_by_end ON conversation (expires);
+        CREATE INDEX conversation_by_use ON conversation (used);
+        CREATE TABLE agent_session (
+            agent TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            session TEXT NOT NULL,
+            vendor TEXT NOT NULL,
+            directory TEXT NOT NULL,
+            conversation TEXT NOT NULL,
+            said TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            used INTEGER NOT NULL,
+            PRIMARY KEY (agent, owner, session)
+        ) STRICT;
+        CREATE INDEX agent_session_by_use ON agent_session (used);
+        """
+}
