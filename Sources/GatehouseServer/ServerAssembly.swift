@@ -1,5 +1,5 @@
 package import GatehouseCore
-import GatehouseEngine
+package import GatehouseEngine
 import Glibc
 package import Logging
 package import NIOCore
@@ -17,6 +17,8 @@ package struct ControlServices: Sendable {
     package var renderMetrics: (@Sendable () -> ByteBuffer)?
     /// Files that agents made; `nil` when none are kept.
     package var artifacts: (any ArtifactStore)?
+    /// Takes uploads; `nil` when no files are kept.
+    package var files: FileService?
 
     /// Logs agents in; `nil` where that cannot be done.
     package var login: LoginControl?
@@ -78,6 +80,8 @@ package enum ServerAssembly {
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
         ArtifactRoutes.add(to: routes, control.artifacts)
+        FileRoutes.add(to: routes, control.files)
+        OpenAIFileRoutes.add(to: routes, control.files)
         if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)

@@ -41,6 +41,7 @@ struct Composition {
             numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
         ProcessMemory.returnLargePieces()
         let artifacts = artifactStore(group)
+        let storage = try Storage(configuration, dataDirectory: dataDirectory, registry: registry, logger: logger)
         let runner = AgentRunner(runnerConfiguration(artifacts))
         let (limits, sockets) = fileLimits()
         let factory = UpstreamFactory(
@@ -77,6 +78,7 @@ struct Composition {
             agentHost: { runner.host.map(AgentHostHealth.init) },
             renderMetrics: renderMetrics)
         control.artifacts = artifacts
+        control.files = storage.files
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
         control.login = LoginControl(desk)
         let server = ServerAssembly.make(
@@ -102,7 +104,7 @@ struct Composition {
             let old = snapshots.swap(snapshot(fresh, factory, resilience))
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
-        try await run([agents, LoginService(desk: desk), server], signals: signals)
+        try await run([storage, agents, LoginService(desk: desk), server], signals: signals)
         try await group.shutdownGracefully()
     }
 

@@ -15,4 +15,40 @@ package enum Base64Text {
         while !bytes.count.isMultiple(of: 4) { bytes.append(UInt8(ascii: "=")) }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The bytes of a text in either alphabet, padded or not; `nil` for anything else, also for blanks and line breaks.
+    package static func decoded(_ text: String) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count / 4 * 3)
+        var bits: UInt32 = 0
+        var held = 0
+        var padding = 0
+        for character in text.utf8 {
+            if character == UInt8(ascii: "=") {
+                padding += 1
+                continue
+            }
+            guard padding == 0, let value = value(of: character) else { return nil }
+            bits = bits << 6 | value
+            held += 6
+            guard held >= 8 else { continue }
+            held -= 8
+            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(held)))
+        }
+        let isWhole = held < 6 && bits & (1 << UInt32(held) - 1) == 0
+        let isPadded = padding == 0 || padding < 3 && text.utf8.count.isMultiple(of: 4)
+        return isWhole && isPadded ? bytes : nil
+    }
+
+    /// The six bits of a character in either alphabet.
+    static func value(of character: UInt8) -> UInt32? {
+        switch character {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"), UInt8(ascii: "-"): 62
+        case UInt8(ascii: "/"), UInt8(ascii: "_"): 63
+        default: nil
+        }
+    }
 }

@@ -72,13 +72,5 @@ package protocol ArtifactStore: AnyObject, Sendable {
     func list(_ place: ArtifactPlace) -> [Artifact]
 
     /// The content of one; `nil` when there is none of this name.
-    func open(_ name: String, in place: ArtifactPlace) -> (any ArtifactContent)?
-}
-
-/// An artifact that is being read. It stays whole while it is held, whatever happens to the file.
-package protocol ArtifactContent: AnyObject, Sendable {
-    var size: Int { get }
-
-    /// Up to `count` bytes from `offset`; empty at the end, `nil` when the disk refuses.
-    func read(at offset: Int, count: Int) -> [UInt8]?
+    func open(_ name: String, in place: ArtifactPlace) -> (any FileContent)?
 }

@@ -78,6 +78,8 @@ struct ConfigurationReader {
             section.readList("extensions", .text("a file extension such as .txt"), into: &tree.files.extensions)
             section.read("ttl", .duration(), into: &tree.files.ttl)
             section.read("quota", .size(1...Self.maximumSize), into: &tree.files.quota)
+            section.read("maxFiles", .integer(1...10_000_000), into: &tree.files.maxFiles)
+            section.read("minFree", .size(0...Self.maximumSize), into: &tree.files.minFree)
         }
         root.section("cache") { section in
             section.read("enabled", .flag, into: &tree.cache.enabled)

@@ -20,13 +20,15 @@ struct ConfigurationSupport {
         if !tree.server.cors.origins.isEmpty {
             refuse("server.cors.origins", "calls from web pages of other origins", "leave it empty")
         }
-        if tree.storage != defaults.storage {
+        if tree.storage.path == nil {
             refuse("storage.url", "\"\(tree.storage.url)\"", "leave it at \(defaults.storage.url)")
         }
         if tree.shared != defaults.shared {
             refuse("shared.url", "\"\(tree.shared.url)\"", "leave it at \(defaults.shared.url)")
         }
-        if tree.files != defaults.files { refuse("files", "keeping files", "leave it out") }
+        if tree.files.path == nil {
+            refuse("files.url", "\"\(tree.files.url)\"", "leave it at \(defaults.files.url)")
+        }
         if tree.cache.enabled { refuse("cache.enabled", "a cache of answers", "leave it at false") }
         if tree.telemetry.otlp != nil { refuse("telemetry.otlp", "sending traces", "leave it at null") }
     }

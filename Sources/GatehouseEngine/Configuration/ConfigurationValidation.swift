@@ -22,6 +22,7 @@ struct ConfigurationValidation {
         AccountValidation(tree: tree, journal: journal).run()
         checkAliases()
         checkKeys()
+        checkFiles()
         ConfigurationSupport(tree: tree, journal: journal).run()
     }
 
@@ -54,6 +55,22 @@ struct ConfigurationValidation {
                 journal.report(path, "\"\(origin)\" would let any web page call; name each origin")
             } else if HTTPLocation(origin).map({ $0.path.isEmpty }) != true {
                 journal.report(path, "\"\(origin)\" is not an origin such as https://chat.example.com")
+            }
+        }
+    }
+
+    // MARK: files
+
+    private func checkFiles() {
+        for (index, ending) in tree.files.extensions.enumerated() {
+            let letters = ending.utf8.dropFirst()
+            let isEnding =
+                ending.utf8.first == UInt8(ascii: ".") && (1...16).contains(letters.count)
+                && letters.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
+            if !isEnding {
+                journal.report(
+                    "files.extensions[\(index)]", "\"\(ending)\" is not an ending such as .txt: a dot, then small letters "
+                        + "and digits")
             }
         }
     }

@@ -2,10 +2,13 @@ package import Logging
 
 /// The durable store. Keys below `storage`.
 package struct StorageConfiguration: Sendable, Equatable {
-    /// `sqlite:` and a path below the data directory, or `postgres://user@host/database`.
+    /// `sqlite:` and a path, absolute or below the data directory, or `postgres://user@host/database`.
     package var url = "sqlite:gatehouse.db"
 
     package init() {}
+
+    /// The path of SQLite's file, absolute or below the data directory; `nil` for other stores.
+    package var path: String? { LocalPlace.path(in: url, scheme: "sqlite:") }
 }
 
 /// What instances share: counters, cache, revocations. Keys below `shared`.
@@ -18,7 +21,7 @@ package struct SharedConfiguration: Sendable, Equatable {
 
 /// Uploaded files. Keys below `files`.
 package struct FilesConfiguration: Sendable, Equatable {
-    /// `file:` and a path below the data directory.
+    /// `file:` and a path, absolute or below the data directory.
     package var url = "file:files"
     /// Bytes of one file.
     package var maxSize = 50 << 20
@@ -29,8 +32,25 @@ package struct FilesConfiguration: Sendable, Equatable {
     package var ttl: Duration = .seconds(24 * 3600)
     /// Bytes of all files of one key.
     package var quota = 1 << 30
+    /// Files of one key.
+    package var maxFiles = 10_000
+    /// Bytes that stay free on the disk; beyond them no upload is taken.
+    package var minFree = 1 << 30
 
     package init() {}
+
+    /// The path of the folder, absolute or below the data directory; `nil` for other stores.
+    package var path: String? { LocalPlace.path(in: url, scheme: "file:") }
+}
+
+/// Places on this host, as settings name them.
+enum LocalPlace {
+    /// What stands behind the scheme; `nil` for another scheme, or nothing behind it.
+    static func path(in url: String, scheme: String) -> String? {
+        guard url.hasPrefix(scheme) else { return nil }
+        let path = url.dropFirst(scheme.count)
+        return path.isEmpty || path.utf8.contains(0) || path.hasPrefix("//") ? nil : String(path)
+    }
 }
 
 /// Answers kept for equal requests. Keys below `cache`.

@@ -9,7 +9,6 @@ import NIOPosix
 /// Whatever is another's is as if it did not exist.
 enum ArtifactRoutes {
     private static let root = "/api/artifacts"
-    private static let pieceSize = 128 << 10
 
     static func add(to routes: ControlRoutes, _ store: (any ArtifactStore)?) {
         routes.add(.get, root + "/**", .member) { request, caller async throws(GatehouseError) in
@@ -21,7 +20,7 @@ enum ArtifactRoutes {
                 return OperationsRoutes.json(document(artifacts, session).text)
             }
             guard let content = await offload({ store.open(file, in: place) }) else { throw unknown }
-            return await response(file, content)
+            return try await download(file, content).response(to: request)
         }
     }
 
@@ -56,37 +55,11 @@ enum ArtifactRoutes {
         ])
     }
 
-    // MARK: One file
-
-    /// A file that somebody else's program wrote: it is saved, not shown, unless it can do no harm when it is shown; and
-    /// nothing in it may run or reach anything.
-    private static func response(_ name: String, _ content: any ArtifactContent) async -> Response {
-        let head = await offload { content.read(at: 0, count: 32) } ?? []
-        let type = ArtifactType.of(name, head)
-        var headers = HTTPFields()
-        headers[.contentType] = type.text
-        headers[.contentDisposition] = ContentDisposition.value(name, isShown: type.isShown)
-        headers[.contentLength] = String(content.size)
-        headers[.cacheControl] = "private, no-store"
-        for (field, value) in [
-            ("x-content-type-options", "nosniff"), ("content-security-policy", "default-src 'none'; sandbox"),
-            ("cross-origin-resource-policy", "same-origin"), ("referrer-policy", "no-referrer"),
-        ] {
-            if let field = HTTPField.Name(field) { headers[field] = value }
-        }
-        let body = ResponseBody(contentLength: content.size) { writer in
-            var offset = 0
-            while offset < content.size {
-                let start = offset
-                let piece = await offload { content.read(at: start, count: pieceSize) } ?? []
-                // A file that became shorter cannot be sent whole; the caller's connection tells.
-                guard !piece.isEmpty else { throw CancellationError() }
-                offset += piece.count
-                try await writer.write(ByteBuffer(bytes: piece))
-            }
-            try await writer.finish(nil)
-        }
-        return Response(status: .ok, headers: headers, body: body)
+    /// What can do no harm when it is shown may be shown.
+    private static func download(_ name: String, _ content: any FileContent) async throws(GatehouseError) -> FileDownload {
+        let head = try await content.read(at: 0, count: 32)
+        let type = ArtifactType.of(name, Array(head.readableBytesView))
+        return FileDownload(name: name, type: type.text, isShown: type.isShown, content: content)
     }
 
     private static func offload<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
@@ -121,31 +94,5 @@ struct ArtifactType: Equatable {
             return ArtifactType(text: "text/plain; charset=utf-8", isShown: true)
         }
         return ArtifactType(text: "application/octet-stream", isShown: false)
-    }
-}
-
-/// The header that says under which name a file is to be saved.
-enum ContentDisposition {
-    /// The last part of a path, for old readers without what is not plain, for others in full.
-    static func value(_ path: String, isShown: Bool) -> String {
-        let name = path.split(separator: "/").last.map(String.init) ?? "file"
-        let plain = String(
-            name.unicodeScalars.map { scalar in
-                isPlain(scalar) ? Character(scalar) : "_"
-            })
-        let full = name.utf8.map { byte -> String in
-            let scalar = Unicode.Scalar(byte)
-            if byte < 0x80, isPlain(scalar), scalar != " " { return String(Character(scalar)) }
-            let digits = String(byte, radix: 16, uppercase: true)
-            return digits.utf8.count == 1 ? "%0" + digits : "%" + digits
-        }.joined()
-        return "\(isShown ? "inline" : "attachment"); filename=\"\(plain)\"; filename*=UTF-8''\(full)"
-    }
-
-    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-", " ": true
-        default: false
-        }
     }
 }

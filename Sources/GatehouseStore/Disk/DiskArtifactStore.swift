@@ -141,7 +141,7 @@ package final class DiskArtifactStore: ArtifactStore {
         return artifacts.sorted { $0.name < $1.name }
     }
 
-    package func open(_ name: String, in place: ArtifactPlace) -> (any ArtifactContent)? {
+    package func open(_ name: String, in place: ArtifactPlace) -> (any FileContent)? {
         guard ArtifactName.normalized(name) == name else { return nil }
         let path = session(place) + "/" + ArtifactName.encoded(name)
         let file = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -153,7 +153,7 @@ package final class DiskArtifactStore: ArtifactStore {
             close(file)
             return nil
         }
-        return OpenArtifact(file, size: Int(status.st_size))
+        return DiskFileContent(file, size: Int(status.st_size), path: path)
     }
 
     // MARK: Removing
@@ -220,26 +220,4 @@ package final class DiskArtifactStore: ArtifactStore {
         }
         return folders
     }
-}
-
-/// An artifact's file, open until nobody reads it any more.
-private final class OpenArtifact: ArtifactContent {
-    let size: Int
-    private let descriptor: Int32
-
-    init(_ descriptor: Int32, size: Int) {
-        self.descriptor = descriptor
-        self.size = size
-    }
-
-    func read(at offset: Int, count: Int) -> [UInt8]? {
-        var buffer = [UInt8](repeating: 0, count: max(0, min(count, size - offset)))
-        while true {
-            let count = pread(descriptor, &buffer, buffer.count, offset)
-            if count < 0, errno == EINTR { continue }
-            return count < 0 ? nil : Array(buffer[..<count])
-        }
-    }
-
-    deinit { close(descriptor) }
 }

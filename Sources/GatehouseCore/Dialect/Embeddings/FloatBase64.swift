@@ -41,7 +41,7 @@ enum FloatBase64 {
                 isPadded = true
                 continue
             }
-            guard !isPadded, let value = value(of: character) else { return nil }
+            guard !isPadded, let value = standardValue(of: character) else { return nil }
             bits = bits << 6 | value
             held += 6
             guard held >= 8 else { continue }
@@ -57,14 +57,7 @@ enum FloatBase64 {
         return bytes == 0 && !numbers.isEmpty ? numbers : nil
     }
 
-    private static func value(of character: UInt8) -> UInt32? {
-        switch character {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
+    private static func standardValue(of character: UInt8) -> UInt32? {
+        character == UInt8(ascii: "-") || character == UInt8(ascii: "_") ? nil : Base64Text.value(of: character)
     }
 }

@@ -1,0 +1,98 @@
+import GatehouseCore
+import GatehouseEngine
+import GatehouseStore
+import Glibc
+import Logging
+import NIOPosix
+import ServiceLifecycle
+
+/// What is kept on disks, and what cleans up there. As a service it is the last to end: whoever else ends may still write.
+struct Storage: Service {
+    let database: SQLiteDatabase
+    let files: FileService
+    private let store: DiskFileStore
+    private let logger: Logger
+
+    /// Between two looks for what has run out.
+    private static let pause = Duration.seconds(60)
+
+    init(
+        _ configuration: GatehouseConfiguration, dataDirectory: String, registry: MetricsRegistry, logger: Logger
+    ) throws {
+        self.logger = logger
+        let settings = configuration.files
+        database = try SQLiteDatabase(
+            path: Self.place(configuration.storage.path, dataDirectory),
+            onFatal: { problem in Self.end(problem, logger) })
+        store = try DiskFileStore(
+            database: database, folder: Self.place(settings.path, dataDirectory),
+            quota: FileQuota(bytes: settings.quota, count: settings.maxFiles, floor: settings.minFree))
+        let sniffer = try MagicSniffer()
+        files = FileService(
+            store: store,
+            settings: FileSettings(
+                maximumSize: settings.maxSize, endings: settings.extensions,
+                ttl: max(1, Int(clamping: settings.ttl.components.seconds))),
+            sniff: { head in await Self.offload { sniffer.type(of: head) } },
+            clock: { time(nil) },
+            onEnd: Self.counting(registry))
+    }
+
+    /// A path of the configuration, which has been checked.
+    static func place(_ path: String?, _ directory: String) -> String {
+        let path = path ?? ""
+        return path.hasPrefix("/") ? path : directory + "/" + path
+    }
+
+    private static func offload<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            NIOThreadPool.singleton.submit { _ in continuation.resume(returning: work()) }
+        }
+    }
+
+    /// Uploads by how they ended, under the name of the contract.
+    private static func counting(_ registry: MetricsRegistry) -> @Sendable (GatehouseError.Code?) -> Void {
+        { code in
+            registry.counter(
+                "gatehouse_uploads_total", help: "Uploads, by how they ended: kept, or the code of the error.",
+                labels: [("outcome", code?.rawValue ?? "kept")]
+            ).increment()
+        }
+    }
+
+    /// A database that cannot be relied on any more is not written to: whoever starts this program starts it anew, and it
+    /// looks at what is there.
+    private static func end(_ problem: String, _ logger: Logger) {
+        logger.critical("The database cannot be relied on any more; ending", metadata: ["problem": "\(problem)"])
+        _exit(CommandFailure.io.rawValue)
+    }
+
+    // MARK: Cleaning up
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await sweep()
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+        try database.close()
+    }
+
+    private func sweep() async {
+        do throws(GatehouseError) {
+            let found = try await store.sweep()
+            guard found != DiskFileStore.Sweep() else { return }
+            let counts: Logger.Metadata = [
+                "expired": "\(found.expired)", "orphans": "\(found.orphans)", "lost": "\(found.lost)",
+            ]
+            if found.lost > 0 {
+                logger.error("Files whose content is missing were forgotten", metadata: counts)
+            } else {
+                logger.info("Cleaned up files", metadata: counts)
+            }
+        } catch {
+            logger.error("Files could not be cleaned up", metadata: ["reason": "\(error.message)"])
+        }
+    }
+}
