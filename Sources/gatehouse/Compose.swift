@@ -42,7 +42,7 @@ struct Composition {
         ProcessMemory.returnLargePieces()
         let artifacts = artifactStore(group)
         let storage = try Storage(configuration, dataDirectory: dataDirectory, registry: registry, logger: logger)
-        let runner = AgentRunner(runnerConfiguration(artifacts))
+        let runner = AgentRunner(runnerConfiguration(artifacts, storage.agentSessions))
         let (limits, sockets) = fileLimits()
         let factory = UpstreamFactory(
             group: group, runner: runner, tls: try Self.clientTLS(environment), proxy: try Self.proxy(environment),
@@ -51,7 +51,7 @@ struct Composition {
         let resilience = Resilience(
             alert: KeyAlerts.logging(logger), accountAlert: KeyAlerts.loggingAccounts(logger))
         let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
-        let conversations = ConversationMemory(conversationLimits)
+        let conversations = ConversationMemory(conversationLimits, behind: storage.conversations)
         let seals = SealMemory()
         let watch = memoryWatch(group) {
             conversations.shrink()
@@ -123,11 +123,13 @@ struct Composition {
         return (limits, SocketBudget(limit: OpenFiles.upstreams(beside: limits.connections, allowed: files)))
     }
 
-    private func runnerConfiguration(_ artifacts: any ArtifactStore) -> AgentRunnerConfiguration {
+    private func runnerConfiguration(
+        _ artifacts: any ArtifactStore, _ sessions: any AgentSessionStore
+    ) -> AgentRunnerConfiguration {
         var runner = AgentRunnerConfiguration(
             supervisor: AgentRunnerConfiguration.supervisorBesideExecutable() ?? "",
             runsDirectory: dataDirectory + "/runs", environment: environment)
-        runner.sessions = AgentSessionMemory()
+        runner.sessions = sessions
         let needsSandbox = configuration.agents.contains { $0.sandbox != .off }
         runner.onEvent = AgentEvents.logging(logger, needsSandbox: needsSandbox)
         runner.artifacts = artifacts
@@ -159,7 +161,7 @@ struct Composition {
     private var conversationLimits: ConversationMemory.Limits {
         let responses = configuration.responses
         return ConversationMemory.Limits(
-            ttl: TimeAmount(responses.ttl), entry: responses.maxEntry, total: responses.maxSize,
+            ttl: TimeAmount(responses.ttl), entry: responses.maxEntry, total: min(responses.maxSize, 64 << 20),
             perOwner: responses.maxPerKey)
     }
 

@@ -1,3 +1,4 @@
+import ArgumentParser
 import GatehouseCore
 import GatehouseEngine
 import GatehouseStore
@@ -10,6 +11,8 @@ import ServiceLifecycle
 struct Storage: Service {
     let database: SQLiteDatabase
     let files: FileService
+    let conversations: SQLiteConversationStore
+    let agentSessions: AgentSessionMemory
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -27,6 +30,13 @@ struct Storage: Service {
         store = try DiskFileStore(
             database: database, folder: Self.place(settings.path, dataDirectory),
             quota: FileQuota(bytes: settings.quota, count: settings.maxFiles, floor: settings.minFree))
+        let journal = SQLiteAgentSessions(database: database)
+        agentSessions = AgentSessionMemory(journal: journal, known: try journal.load(atMost: 20_000))
+        conversations = SQLiteConversationStore(
+            database: database, limits: Self.limits(configuration.responses),
+            onLoss: { error in
+                logger.error("A conversation could not be kept", metadata: ["reason": "\(error.message)"])
+            })
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,
@@ -36,6 +46,12 @@ struct Storage: Service {
             sniff: { head in await Self.offload { sniffer.type(of: head) } },
             clock: { time(nil) },
             onEnd: Self.counting(registry))
+    }
+
+    private static func limits(_ responses: ResponsesConfiguration) -> SQLiteConversationStore.Limits {
+        .init(
+            ttl: max(1, Int(clamping: responses.ttl.components.seconds)), entry: responses.maxEntry,
+            total: responses.maxSize, perOwner: responses.maxPerKey)
     }
 
     /// A path of the configuration, which has been checked.
@@ -81,8 +97,9 @@ struct Storage: Service {
 
     private func sweep() async {
         do throws(GatehouseError) {
+            _ = try await conversations.sweep()
             let found = try await store.sweep()
-            guard found != DiskFileStore.Sweep() else { return }
+            guard found.isWork else { return }
             let counts: Logger.Metadata = [
                 "expired": "\(found.expired)", "orphans": "\(found.orphans)", "lost": "\(found.lost)",
             ]

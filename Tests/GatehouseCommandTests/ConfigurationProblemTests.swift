@@ -234,7 +234,11 @@ import Testing
             "shared: { url: redis://h:1/0 }",
             #"shared.url: "redis://h:1/0" is not supported by this version yet; leave it at memory: (line 1)"#),
         Case(
-            "files: { ttl: 1h }", "files: keeping files is not supported by this version yet; leave it out (line 1)"),
+            "files: { url: s3:bucket }",
+            #"files.url: "s3:bucket" is not supported by this version yet; leave it at file:files (line 1)"#),
+        Case(
+            "files: { extensions: [pdf] }",
+            #"files.extensions[0]: "pdf" is not an ending such as .txt: a dot, then small letters and digits (line 1)"#),
         Case(
             "cache: { enabled: true }",
             "cache.enabled: a cache of answers is not supported by this version yet; leave it at false (line 1)"),

@@ -147,7 +147,7 @@ import Testing
     @Test(arguments: [
         "../a.txt", "/a.txt", "./a.txt", "a.txt/", "a.txt\u{0}", "%61.txt", "", ".", "..", ".new", "//a.txt", "a.txt/.",
     ])
-    func noOtherNameLeadsToAFile(_ name: String) throws {
+    func noOtherNameLeadsToAFile(_ name: String) async throws {
         let scene = try Scene()
         scene.write("a.txt", "mine")
         _ = scene.collect()

@@ -6,6 +6,12 @@ package protocol AgentSessionStore: AnyObject, Sendable {
     func forget(_ name: AgentSessionName)
 }
 
+/// Writes down what a store in memory keeps, so that it can be kept again after a restart. Nobody waits for it.
+package protocol AgentSessionJournal: AnyObject, Sendable {
+    func kept(_ session: AgentSession, as name: AgentSessionName)
+    func forgotten(_ name: AgentSessionName)
+}
+
 /// A session as a caller names it. Another owner's of the same name is another one.
 package struct AgentSessionName: Sendable, Hashable {
     package var agent: String

@@ -62,7 +62,7 @@ package struct ConfigurationDocument {
         .map([
             ("url", .text(tree.files.url)), ("maxSize", .size(tree.files.maxSize)),
             ("extensions", .texts(tree.files.extensions)), ("ttl", .duration(tree.files.ttl)),
-            ("quota", .size(tree.files.quota)), ("maxFiles", .integer(tree.files.maxFiles)),
+            ("quota", .size(tree.files.quota)), ("maxFiles", .number(tree.files.maxFiles)),
             ("minFree", .size(tree.files.minFree)),
         ])
     }

@@ -53,6 +53,7 @@ struct EnvironmentOverlay {
     /// Not settings: where to find settings and data, and what clients and scripts of this gateway use.
     static let reserved = [
         "GATEHOUSE_CONFIG", "GATEHOUSE_DATA_DIR", "GATEHOUSE_API_KEY", "GATEHOUSE_URL", "GATEHOUSE_BINARY",
+        "GATEHOUSE_CRASH_AT",
     ]
 
     func apply(to document: inout ConfigurationNode, journal: ConfigurationJournal) {

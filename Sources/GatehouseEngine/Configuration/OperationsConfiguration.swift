@@ -63,11 +63,11 @@ package struct CacheConfiguration: Sendable, Equatable {
 
 /// Conversations kept for OpenAI's `previous_response_id`. Keys below `responses`.
 package struct ResponsesConfiguration: Sendable, Equatable {
-    package var ttl: Duration = .seconds(3600)
+    package var ttl: Duration = .seconds(24 * 3600)
     /// Bytes of one conversation.
     package var maxEntry = 8 << 20
-    /// Bytes of all.
-    package var maxSize = 64 << 20
+    /// Bytes of all, in the store; a part of them is in memory as well.
+    package var maxSize = 1 << 30
     /// Conversations of one key.
     package var maxPerKey = 1000
 

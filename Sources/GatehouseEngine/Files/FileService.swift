@@ -1,5 +1,4 @@
 package import GatehouseCore
-package import NIOCore
 
 /// What is taken of uploads.
 package struct FileSettings: Sendable, Equatable {

@@ -1,9 +1,9 @@
-import GatehouseCore
+package import GatehouseCore
 package import NIOCore
 import Synchronization
 
 /// Keeps conversations in memory, bounded in every direction: what was used longest ago goes first, and none gets older
-/// than `ttl`. A restart forgets them.
+/// than `ttl`. What a store behind it keeps is found longer, and after a restart.
 package final class ConversationMemory: ConversationStore {
     /// How much is kept, and how long.
     package struct Limits: Sendable {
@@ -50,15 +50,21 @@ package final class ConversationMemory: ConversationStore {
 
     private let limits: Limits
     private let now: @Sendable () -> NIODeadline
+    private let behind: (any ConversationStore)?
     private let state = Mutex(State())
 
-    package init(_ limits: Limits = Limits(), now: @escaping @Sendable () -> NIODeadline = { .now() }) {
+    /// - Parameter behind: Where conversations are kept as well, and looked for when they are not here.
+    package init(
+        _ limits: Limits = Limits(), behind: (any ConversationStore)? = nil,
+        now: @escaping @Sendable () -> NIODeadline = { .now() }
+    ) {
         self.limits = limits
+        self.behind = behind
         self.now = now
     }
 
     /// A buffer takes up to twice its content.
-    package var maximumSize: Int { min(limits.entry, limits.total / 2) }
+    package var maximumSize: Int { min(limits.entry, limits.total / 2, behind?.maximumSize ?? .max) }
 
     /// Bytes kept now.
     package var size: Int { state.withLock { $0.size } }
@@ -74,6 +80,7 @@ package final class ConversationMemory: ConversationStore {
             state.use(key)
             return entry.conversation
         }
+        if found == nil, let behind { return behind.conversation(id, owner: owner, on: eventLoop) }
         return eventLoop.makeSucceededFuture(found)
     }
 
@@ -87,6 +94,8 @@ package final class ConversationMemory: ConversationStore {
 
     package func keep(_ conversation: ByteBuffer, id: String, owner: String) {
         guard conversation.readableBytes <= maximumSize else { return }
+        // First there: whoever has forgotten it here must find it.
+        behind?.keep(conversation, id: id, owner: owner)
         let size = conversation.storageCapacity + Self.overhead
         let key = Key(owner: owner, id: id)
         let now = now()

@@ -51,12 +51,15 @@ extension FrontDoor {
             close()
         case .arriving where elapsed > limits.bodySeconds:
             reject(GatehouseError(.requestTimeout, "The request's body took longer than \(limits.bodySeconds) s."))
-        case .passing(let passing) where !passing.requestEnded && elapsed > limits.bodySeconds:
+        case .passing(let passing)
+        where !passing.requestEnded && elapsed > limits.bodySeconds + passing.received / Self.slowest:
             close()
         default: break
         }
     }
 
+    /// Bytes a second that a body must come in where it may be large.
+    private static let slowest = 4 << 10
     /// Seconds that a connection of the reserve may rest: others may have something to ask.
     private static let reserveSeconds = 5
 
@@ -95,7 +98,7 @@ extension FrontDoor {
 
     /// Closes the output at once, and the rest when the client has ended or `lingering` is over: closing with unread input
     /// would reset the connection, and the client might never see the answer.
-    private func linger(_ context: ChannelHandlerContext) {
+    func linger(_ context: ChannelHandlerContext) {
         context.channel.close(mode: .output, promise: nil)
     }
 }

@@ -36,14 +36,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         var body = ByteBuffer()
     }
 
-    /// How far a request that Hummingbird answers has come. Its response may end before it.
-    struct Passing {
-        var requestEnded = false
-        var responseEnded = false
-        /// Its response asks for the connection's end.
-        var isLast = false
-    }
-
     /// How the response of a call must be framed.
     struct Calling {
         let keepAlive: Bool
@@ -79,8 +71,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     /// The dialect of the route that was asked for last: errors before a call speak it.
     var dialect = Dialect.openAIChat
     /// The control plane's part is in the pipeline.
-    private var isAdopted = false
-    private var hasPassedOn = false
+    var isAdopted = false
+    var hasPassedOn = false
     private var inputClosed = false
     /// The tick since which the present phase lasts: a head, a body, silence, a full output.
     var phaseTick = 0
@@ -238,7 +230,11 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             state = .passing(passing)
             passOn(part, context)
             if passing.responseEnded { responseEnded(keepAlive: !passing.isLast) }
-        case (.passing, _): passOn(part, context)
+        case (.passing(var passing), .body(let bytes)):
+            passing.received += bytes.readableBytes
+            state = .passing(passing)
+            passOn(part, context)
+        case (.passing, .head): passOn(part, context)
         case (.idle, _), (.arriving, .head), (.calling, _): break  // The parser does not let these happen.
         }
     }
@@ -261,29 +257,13 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             let path = try RequestCheck.path(of: head, fields, maximumURI: services.limits.uri)
             dialect = .openAIChat
             guard let match = try DataPlaneRoutes.match(path, uri: head.uri) else {
-                return pass(head, context)
+                return pass(head, fields, context)
             }
             dialect = match.operation.dialect
             try receive(head, fields, match, context)
         } catch {
             reject(error, head: head)
         }
-    }
-
-    /// Gives a request to the control plane, which joins the connection with its first one.
-    private func pass(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        if !isAdopted {
-            isAdopted = true
-            do {
-                try services.control.adopt(context.channel)
-            } catch {
-                return close()
-            }
-        }
-        // What the other lane writes goes past what was gathered here.
-        flushNow()
-        state = .passing(Passing())
-        passOn(.head(head), context)
     }
 
     private func receive(
@@ -316,10 +296,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
             wishes: wishes.isEmpty ? nil : wishes, start: .now(), refusal: overload())
-        if fields.expect?.lowercased() == "100-continue" {
+        if fields.expect != nil {
             flushNow()
-            context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+            encourage(head, fields, context)
         }
     }
 
@@ -404,11 +383,6 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func passOn(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-        hasPassedOn = true
-        context.fireChannelRead(wrapInboundOut(part))
-    }
-
     func read(context: ChannelHandlerContext) {
         if waiting.isEmpty {
             context.read()
@@ -420,21 +394,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Responses out
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .passing(var passing) = state else { return context.write(data, promise: promise) }
-        switch unwrapOutboundIn(data) {
-        case .head(var head) where services.isLeaving && head.status.code >= 200:
-            head.headers.replaceOrAdd(name: "connection", value: "close")
-            passing.isLast = true
-            state = .passing(passing)
-            context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .head, .body: context.write(data, promise: promise)
-        case .end:
-            context.write(data, promise: promise)
-            context.flush()
-            passing.responseEnded = true
-            state = .passing(passing)
-            if passing.requestEnded { responseEnded(keepAlive: !passing.isLast) }
-        }
+        guard case .passing(let passing) = state else { return context.write(data, promise: promise) }
+        write(unwrapOutboundIn(data), of: passing, context, promise)
     }
 
     /// The response of the present request is out: goes on with the next, or closes.

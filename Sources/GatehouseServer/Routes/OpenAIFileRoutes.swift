@@ -26,7 +26,7 @@ enum OpenAIFileRoutes {
             let id = FileRoutes.id(request)
             guard try await service.store.delete(id, owner: owner) else { throw FileRoutes.unknown }
             return OperationsRoutes.json(
-                JSONValue.object(["id": .string(id), "object": "file", "deleted": .bool(true)]).text)
+                JSONValue.object(["id": .string(id), "object": .string("file"), "deleted": .bool(true)]).text)
         }
         FileRoutes.addContent(to: routes, root + "/:id/content", service)
     }
@@ -84,7 +84,7 @@ enum OpenAIFileRoutes {
         let page = files.prefix(limit)
         return OperationsRoutes.json(
             JSONValue.object([
-                .init("object", "list"), .init("data", .array(page.map(document))),
+                .init("object", .string("list")), .init("data", .array(page.map(document))),
                 .init("first_id", page.first.map { .string($0.id) } ?? .null),
                 .init("last_id", page.last.map { .string($0.id) } ?? .null),
                 .init("has_more", .bool(files.count > limit)),
@@ -93,10 +93,10 @@ enum OpenAIFileRoutes {
 
     private static func document(_ record: FileRecord) -> JSONValue {
         .object([
-            .init("id", .string(record.id)), .init("object", "file"), .init("bytes", .int(record.size)),
+            .init("id", .string(record.id)), .init("object", .string("file")), .init("bytes", .int(record.size)),
             .init("created_at", .int(record.created)), .init("expires_at", record.expires.map { .int($0) } ?? .null),
             .init("filename", .string(record.name)), .init("purpose", .string(record.purpose)),
-            .init("status", "processed"),
+            .init("status", .string("processed")),
         ])
     }
 }

@@ -55,24 +55,17 @@ struct UploadReader {
         var reader = MultipartReader(boundary: boundary.text)
         var field: (name: String, value: ByteBuffer)?
         let length = request.headers[.contentLength].flatMap { Int($0) }
-        var iterator = request.body.makeAsyncIterator()
-        while let bytes = try await next(&iterator) {
-            reader.feed(bytes)
-            while let event = try reader.next() {
-                try await take(event, length, &field, &form)
-            }
-        }
-        try reader.finish()
-    }
-
-    private func next(
-        _ iterator: inout RequestBody.AsyncIterator
-    ) async throws(GatehouseError) -> ByteBuffer? {
         do {
-            return try await iterator.next()
+            for try await bytes in request.body {
+                reader.feed(bytes)
+                while let event = try reader.next() { try await take(event, length, &field, &form) }
+            }
+        } catch let error as GatehouseError {
+            throw error
         } catch {
             throw GatehouseError(.badRequestFraming, "The body broke off.")
         }
+        try reader.finish()
     }
 
     private func take(

@@ -105,6 +105,9 @@ package final class DiskFileStore: FileStore {
         package var lost = 0
         /// Contents and drafts that belonged to no file.
         package var orphans = 0
+
+        /// Whether there was anything to do.
+        package var isWork: Bool { self != Sweep() }
     }
 
     /// Seconds that a content without a row is left alone: its row may be on its way.

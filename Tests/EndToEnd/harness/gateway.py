@@ -15,6 +15,7 @@ from .wire import exchange, request_bytes
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("GATEHOUSE_BINARY", ROOT / ".build-release/release/gatehouse"))
 
+LATE_FILES = ("/runs/.lock", "/gatehouse.db", "/gatehouse.db-wal", "/gatehouse.db-shm")
 LOOP_DESCRIPTORS = ("anon_inode:[event", "anon_inode:[signalfd", "anon_inode:[timerfd")
 
 
@@ -118,8 +119,9 @@ class Gateway:
                 target = os.readlink(f"{folder}/{number}")
             except OSError:
                 continue
-            # The lock of the agents' runs is taken a moment after the start.
-            if not target.startswith(LOOP_DESCRIPTORS) and not target.endswith("/runs/.lock"):
+            # The lock of the agents' runs is taken a moment after the start; readers of the database open it when there is
+            # something to read, and there are at most four of them.
+            if not target.startswith(LOOP_DESCRIPTORS) and not target.endswith(LATE_FILES):
                 found.append(target)
         return sorted(found)
 
