@@ -122,7 +122,8 @@ let package = Package(
         .testTarget(
             name: "GatehouseStoreTests",
             dependencies: [
-                "GatehouseCore", "GatehouseStore", nioCore, nioPosix, .product(name: "GRDB", package: "GRDB.swift"),
+                "GatehouseCore", "GatehouseStore", "GatehouseTesting", nioCore, nioPosix,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

@@ -67,7 +67,8 @@ import Testing
                     let refusal = await code {
                         try await database.write { db in
                             try db.execute(
-                                sql: "INSERT INTO conversation VALUES ('ann', ?, x'00', 1, 1)", arguments: ["\(number)"])
+                                sql: "INSERT INTO conversation VALUES ('ann', ?, x'00', 1, 1)", arguments: ["\(number)"]
+                            )
                             // What this one wrote before must go with it.
                             if number % 3 == 0 { throw GatehouseError(.invalidValue, "No.") }
                         }

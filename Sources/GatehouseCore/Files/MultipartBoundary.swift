@@ -1,6 +1,6 @@
 /// The boundary of a multipart body, read from its `Content-Type` (RFC 2046 §5.1.1, RFC 7578 §4.1).
 package struct MultipartBoundary: Sendable, Equatable {
-    let text: String
+    package let text: String
 
     /// - Throws: `unsupported_media_type` when it is no `multipart/form-data`, or has no boundary of the allowed form:
     ///   1 to 70 characters, each allowed by RFC 2046, the last no blank.
@@ -12,11 +12,14 @@ package struct MultipartBoundary: Sendable, Equatable {
         guard let boundary = parameters.all()?["boundary"] else {
             throw Self.unsupported("The header Content-Type must name the boundary of the parts once.")
         }
-        guard (1...70).contains(boundary.utf8.count), boundary.utf8.allSatisfy(Self.isLegal), boundary.last != " "
-        else {
+        guard Self.isLegal(boundary) else {
             throw Self.unsupported("The boundary in Content-Type is not of the form that RFC 2046 allows.")
         }
         text = boundary
+    }
+
+    static func isLegal(_ boundary: String) -> Bool {
+        (1...70).contains(boundary.utf8.count) && boundary.utf8.allSatisfy(isLegal) && boundary.last != " "
     }
 
     private static func isLegal(_ byte: UInt8) -> Bool {
