@@ -55,6 +55,8 @@ extension GatehouseError {
         case sessionNotFound = "session_not_found"
         case sessionBusy = "session_busy"
         case runNotFound = "run_not_found"
+        case runCancelled = "run_cancelled"
+        case runInterrupted = "run_interrupted"
         // Who is calling
         case invalidAPIKey = "invalid_api_key"
         case permissionDenied = "permission_denied"
@@ -117,7 +119,7 @@ extension GatehouseError.Code {
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .sessionBusy: 409
+        case .sessionBusy, .runCancelled: 409
         case .bodyTooLarge, .fileTooLarge, .fileQuotaExceeded, .unpackedTooLarge: 413
         case .uriTooLong: 414
         case .unsupportedMediaType, .fileTypeNotAllowed, .typeMismatch: 415
@@ -131,7 +133,7 @@ extension GatehouseError.Code {
             .agentFailed, .agentProtocolError, .agentOutputTooLarge:
             502
         case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .sandboxUnavailable,
-            .agentBusy, .storageBusy, .storageUnavailable:
+            .agentBusy, .storageBusy, .storageUnavailable, .runInterrupted:
             503
         case .deadlineExceeded, .upstreamTimeout, .agentTimeout: 504
         case .insufficientStorage: 507

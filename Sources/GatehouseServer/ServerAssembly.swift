@@ -19,6 +19,8 @@ package struct ControlServices: Sendable {
     package var artifacts: (any ArtifactStore)?
     /// Takes uploads; `nil` when no files are kept.
     package var files: FileService?
+    /// Calls that go on without their callers; `nil` where that is not offered.
+    package var runs: RunService?
 
     /// Logs agents in; `nil` where that cannot be done.
     package var login: LoginControl?
@@ -82,6 +84,7 @@ package enum ServerAssembly {
         ArtifactRoutes.add(to: routes, control.artifacts)
         FileRoutes.add(to: routes, control.files)
         OpenAIFileRoutes.add(to: routes, control.files)
+        RunRoutes.add(to: routes, control.runs)
         if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)

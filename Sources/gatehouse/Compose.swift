@@ -57,10 +57,13 @@ struct Composition {
             conversations.shrink()
             seals.shrink()
         }
+        var memory = CallMemory(seals: seals, conversations: conversations, files: storage.loader)
+        let runs = RunService(
+            store: storage.runs, memory: memory, observer: observer,
+            limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
+        memory.runs = runs
         let frontDoor = FrontDoorServices(
-            limits: limits, snapshots: snapshots,
-            observer: observer, memory: CallMemory(seals: seals, conversations: conversations), watch: watch,
-            group: group)
+            limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
         registry.collect { text in
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
@@ -79,6 +82,7 @@ struct Composition {
             renderMetrics: renderMetrics)
         control.artifacts = artifacts
         control.files = storage.files
+        control.runs = runs
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
         control.login = LoginControl(desk)
         let server = ServerAssembly.make(
@@ -97,6 +101,7 @@ struct Composition {
             onDrain: {
                 group.any().scheduleTask(in: drain) {
                     frontDoor.abortCalls(GatehouseError(.shuttingDown, "This gateway ends. Try again."))
+                    runs.interruptAll()
                 }
             }
         ) {
@@ -104,7 +109,8 @@ struct Composition {
             let old = snapshots.swap(snapshot(fresh, factory, resilience))
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
-        try await run([storage, agents, LoginService(desk: desk), server], signals: signals)
+        let keeper = RunKeeper(runs: runs, store: storage.runs, logger: logger)
+        try await run([storage, agents, LoginService(desk: desk), keeper, server], signals: signals)
         try await group.shutdownGracefully()
     }
 

@@ -20,6 +20,6 @@ struct Gatehouse: AsyncParsableCommand {
         version: GatehouseVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, DoctorCommand.self, ModelsCommand.self, AgentsCommand.self,
-            VersionCommand.self,
+            MigrateCommand.self, BackupCommand.self, RestoreCommand.self, VersionCommand.self,
         ])
 }

@@ -11,8 +11,10 @@ import ServiceLifecycle
 struct Storage: Service {
     let database: SQLiteDatabase
     let files: FileService
+    let loader: FileLoader
     let conversations: SQLiteConversationStore
     let agentSessions: AgentSessionMemory
+    let runs: SQLiteRunStore
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -37,6 +39,10 @@ struct Storage: Service {
             onLoss: { error in
                 logger.error("A conversation could not be kept", metadata: ["reason": "\(error.message)"])
             })
+        runs = SQLiteRunStore(
+            database: database, maximumSize: configuration.runs.maxSize,
+            ttl: max(1, Int(clamping: configuration.runs.ttl.components.seconds)))
+        loader = FileLoader(store: store, extractor: nil)
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,
@@ -98,6 +104,7 @@ struct Storage: Service {
     private func sweep() async {
         do throws(GatehouseError) {
             _ = try await conversations.sweep()
+            _ = try await runs.sweep()
             let found = try await store.sweep()
             guard found.isWork else { return }
             let counts: Logger.Metadata = [
@@ -109,6 +116,7 @@ struct Storage: Service {
                 logger.info("Cleaned up files", metadata: counts)
             }
         } catch {
+            guard !Task.isCancelled else { return }
             logger.error("Files could not be cleaned up", metadata: ["reason": "\(error.message)"])
         }
     }

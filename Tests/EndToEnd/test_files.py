@@ -150,7 +150,11 @@ def test_a_client_that_waits_to_be_asked_is_asked(gateway):
 
 
 def test_the_openai_client_manages_files(gateway, ann):
-    client = openai.OpenAI(base_url=gateway.url + "/v1", api_key=ANN["value"], max_retries=0)
+    with openai.OpenAI(base_url=gateway.url + "/v1", api_key=ANN["value"], max_retries=0) as client:
+        manage(client)
+
+
+def manage(client):
     files = [
         client.files.create(file=(f"{n}.jsonl", b'{"n": %d}\n' % n), purpose="batch" if n % 2 else "user_data")
         for n in range(5)
@@ -365,6 +369,7 @@ def test_a_crash_between_two_steps_loses_and_leaves_nothing(start, tmp_path, poi
     ann = Caller(first, ANN)
     kept = [ann.upload(f"{n}.txt", b"content %d" % n).json() for n in range(3)]
     first.stop()
+    first.ended_by_test = True
     broken = start({"keys": [ANN], "files": {"minFree": 0}}, data=data, env={"GATEHOUSE_CRASH_AT": point})
     broken.ended_by_test = True
     with pytest.raises(requests.exceptions.RequestException):

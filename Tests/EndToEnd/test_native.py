@@ -103,8 +103,8 @@ def test_a_stream_that_breaks_ends_with_its_failure(gateway):
         ({"prompt": "x"}, 400, "MISSING_FIELD", "model"),
         ({"model": "gatehouse/echo"}, 400, "MISSING_FIELD", "prompt"),
         ({"model": "gatehouse/echo", "prompt": 5}, 400, "INVALID_VALUE", "prompt"),
-        ({"model": "gatehouse/echo", "prompt": "x", "backend": "agy"}, 400, "UNKNOWN_PARAMETER", "backend"),
-        ({"model": "gatehouse/echo", "prompt": "x", "files": ["/etc/passwd"]}, 400, "UNSUPPORTED_PARAMETER", "files"),
+        ({"model": "gatehouse/echo", "prompt": "x", "backend": "agy"}, 404, "MODEL_NOT_FOUND", "model"),
+        ({"model": "gatehouse/echo", "prompt": "x", "files": ["/etc/passwd"]}, 404, "FILE_NOT_FOUND", "file_id"),
         ({"model": "nobody", "prompt": "x"}, 404, "MODEL_NOT_FOUND", "model"),
     ],
 )

@@ -59,9 +59,11 @@ import Testing
             #"{"model":"m","messages":[{"role":"user","content":"x","name":"n"}]}"#, .unknownParameter,
             "messages[0].name"
         ),
-        (#"{"model":"m","prompt":"x","backend":"agy"}"#, .unknownParameter, "backend"),
-        (#"{"model":"m","prompt":"x","files":["a"]}"#, .unsupportedParameter, "files"),
-        (#"{"model":"m","prompt":"x","session_id":"a"}"#, .unsupportedParameter, "session_id"),
+        (#"{"model":"m","prompt":"x","backend":5}"#, .invalidValue, "backend"),
+        (#"{"model":"m","prompt":"x","files":"a"}"#, .invalidValue, "files"),
+        (#"{"model":"m","prompt":"x","files":[5]}"#, .invalidValue, "files[0]"),
+        (#"{"model":"m","prompt":"x","files":[{"id":""}]}"#, .invalidValue, "files[0]"),
+        (#"{"model":"m","prompt":"x","session_id":5}"#, .invalidValue, "session_id"),
         (#"{"model":"m","prompt":"x","effort":"huge"}"#, .invalidValue, "effort"),
     ])
     func whatIsWrongIsNamed(body: String, code: GatehouseError.Code, param: String) {

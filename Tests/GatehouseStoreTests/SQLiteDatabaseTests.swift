@@ -53,9 +53,7 @@ import Testing
     }
 
     private func expect(_ code: StoreError.Code, _ path: String) {
-        var found: StoreError.Code?
-        do throws(StoreError) { _ = try SQLiteDatabase(path: path) } catch { found = error.code }
-        #expect(found == code)
+        #expect(refusal { _ = try SQLiteDatabase(path: path) } == code)
     }
 
     @Test func manyWritersShareTransactionsAndOneThatFailsFailsAlone() async throws {
@@ -118,15 +116,62 @@ import Testing
         try await database.write(insert)
     }
 
-    @Test func aBackupIsADatabaseOfItsOwn() async throws {
+    // MARK: From outside
+
+    private func count(_ path: String) async throws -> Int? {
+        let database = try SQLiteDatabase(path: path)
+        defer { try? database.close() }
+        return try await database.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM conversation") }
+    }
+
+    private static let insert: @Sendable (Database) throws -> Void = { db in
+        try db.execute(sql: "INSERT INTO conversation VALUES ('ann', hex(randomblob(8)), x'00', 1, 1)")
+    }
+
+    @Test func aBackupOfOneInUseCanBeRestoredOnceItIsNot() async throws {
         let directory = try TemporaryDirectory()
-        let database = try SQLiteDatabase(path: directory.path + "/a.db")
-        try await database.write { db in
-            try db.execute(sql: "INSERT INTO conversation VALUES ('ann', '1', x'00', 1, 1)")
+        let (path, copy) = (directory.path + "/a.db", directory.path + "/b.db")
+        let database = try SQLiteDatabase(path: path)
+        try await database.write(Self.insert)
+        try SQLiteMaintenance.backup(path, to: copy)
+        #expect(directory.mode(of: "b.db") == 0o600)
+        #expect(directory.names.filter { $0.hasPrefix("b.db") } == ["b.db"])
+        try await database.write(Self.insert)
+        #expect(refusal { _ = try SQLiteMaintenance.restore(path, from: copy) } == .io)
+        #expect(refusal { try SQLiteMaintenance.backup(path, to: copy) } == .unsafe)
+        try database.close()
+        let former = try #require(try SQLiteMaintenance.restore(path, from: copy))
+        #expect(try await count(path) == 1)
+        #expect(try await count(former) == 2)
+    }
+
+    @Test func whatIsNoBackupIsNotRestored() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/a.db"
+        let database = try SQLiteDatabase(path: path)
+        try await database.write(Self.insert)
+        try database.close()
+        directory.write(String(repeating: "no database ", count: 1000), to: "b.db")
+        #expect(refusal { _ = try SQLiteMaintenance.restore(path, from: directory.path + "/b.db") } == .io)
+        #expect(refusal { _ = try SQLiteMaintenance.restore(path, from: directory.path + "/c.db") } == .io)
+        #expect(try await count(path) == 1)
+        #expect(directory.names.allSatisfy { !$0.contains("restored") })
+    }
+
+    @Test func stepsAreToldOnce() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/a.db"
+        let first = try SQLiteMaintenance.migrate(path)
+        #expect(first.known.isEmpty && first.taken.first == "1 files")
+        #expect(try SQLiteMaintenance.migrate(path) == .init(known: first.taken, taken: []))
+    }
+
+    private func refusal(_ work: () throws -> Void) -> StoreError.Code? {
+        do {
+            try work()
+            return nil
+        } catch {
+            return (error as? StoreError)?.code
         }
-        try database.backup(to: directory.path + "/b.db")
-        let copy = try SQLiteDatabase(path: directory.path + "/b.db")
-        let count = try await copy.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM conversation") }
-        #expect(count == 1)
     }
 }

@@ -15,6 +15,11 @@ package struct RequestHead: Sendable, Equatable {
     package var isNested: Bool
     /// Responses: the id of the answer that this one goes on from.
     package var previousResponse: String?
+    /// The native API: the session that the body names, and whether it names files.
+    package var session: String?
+    package var namesFiles = false
+    /// The native API: the call is to go on without its caller.
+    package var isBackground = false
 
     /// The quoted value of `model`; `nil` where the path names the model.
     var modelRange: Range<Int>?
@@ -154,6 +159,10 @@ private struct Scan {
     private var seedKey: Range<Int>?
     private var hasTools = false
     private var previousResponse: String?
+    private var session: String?
+    private var namesFiles = false
+    private var isBackground = false
+    private var backend: String?
     private var hasInput = false
     private var isNested = false
 
@@ -197,21 +206,22 @@ private struct Scan {
             try member(key, bytes)
         }
         try read { object throws(JSONSyntaxError) in try object.expectEnd(bytes) }
-        guard target != nil || model != nil else {
+        guard target != nil || model != nil || backend != nil else {
             throw .field(GatehouseError(.missingField, "The field model is missing.", param: "model"))
         }
         guard hasInput else {
             throw .field(
                 GatehouseError(.missingField, "The field \(input.name) is missing.", param: "\(input.name)"))
         }
-        return head(target?.model ?? model?.name ?? "", model?.range, stream: target?.stream ?? stream)
+        let named = [backend, model?.name].compactMap { $0 }.joined(separator: "/")
+        return head(target?.model ?? named, model?.range, stream: target?.stream ?? stream)
     }
 
     private func head(_ model: String, _ range: Range<Int>?, stream: Bool) -> RequestHead {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
-            hasTools: hasTools, isNested: isNested, previousResponse: previousResponse, modelRange: range,
-            streamRange: streamRange,
+            hasTools: hasTools, isNested: isNested, previousResponse: previousResponse, session: session,
+            namesFiles: namesFiles, isBackground: isBackground, modelRange: range, streamRange: streamRange,
             limitKey: maxTokens == nil ? limitKey : nil, seedKey: seedKey, streamOptions: options,
             streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
@@ -247,6 +257,14 @@ private struct Scan {
             hasInput = true
             // Of another type it is the target's to refuse.
             if named("previous_response_id") { previousResponse = string(value, bytes) }
+        } else if operation == .generate, value.kind != .null, named("backend") {
+            backend = try modelName(value, bytes, "backend")
+        } else if operation == .generate, value.kind != .null, named("session_id") {
+            session = try sessionName(value, bytes)
+        } else if operation == .generate, named("background") {
+            isBackground = try bool(value, bytes, "background")
+        } else if operation == .generate, named("files") {
+            namesFiles = value.kind == .array
         } else if hasStreamOptions, named("seed") {
             seedKey = key.content
         } else if hasStreamOptions, named("n") {
@@ -286,12 +304,22 @@ private struct Scan {
         .field(GatehouseError(.invalidValue, "The field \(param) \(rule).", param: param))
     }
 
-    private func modelName(_ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>) throws(Problem) -> String
-    {
-        guard let name = string(value, bytes) else { throw invalid("model", "must be a string") }
+    private func modelName(
+        _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>, _ field: String = "model"
+    ) throws(Problem) -> String {
+        guard let name = string(value, bytes) else { throw invalid(field, "must be a string") }
         guard !name.isEmpty, name.utf8.count <= 256,
             name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0 != "\u{7F}" })
-        else { throw invalid("model", "must have 1 to 256 bytes and neither blanks nor control characters") }
+        else { throw invalid(field, "must have 1 to 256 bytes and neither blanks nor control characters") }
+        return name
+    }
+
+    private func sessionName(
+        _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>
+    ) throws(Problem) -> String {
+        guard let name = string(value, bytes), (1...256).contains(name.utf8.count),
+            name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0 != "\u{7F}" })
+        else { throw invalid("session_id", "must be a string of 1 to 256 bytes without control characters") }
         return name
     }
 

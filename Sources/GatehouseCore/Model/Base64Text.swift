@@ -1,3 +1,5 @@
+package import NIOCore
+
 /// Base64 as the vendors' APIs take it.
 package enum Base64Text {
     /// The text in the standard alphabet and padded (RFC 4648 §4). JSON of protocol buffers allows the alphabet for URLs
@@ -15,6 +17,34 @@ package enum Base64Text {
         while !bytes.count.isMultiple(of: 4) { bytes.append(UInt8(ascii: "=")) }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    package static func encoded(_ bytes: ByteBuffer) -> String {
+        let view = bytes.readableBytesView
+        return String(unsafeUninitializedCapacity: (view.count + 2) / 3 * 4) { text in
+            var count = 0
+            var bits: UInt32 = 0
+            var held = 0
+            for byte in view {
+                bits = bits << 8 | UInt32(byte)
+                held += 1
+                guard held == 3 else { continue }
+                for shift: UInt32 in [18, 12, 6, 0] {
+                    text[count] = alphabet[Int(bits >> shift & 63)]
+                    count += 1
+                }
+                (bits, held) = (0, 0)
+            }
+            guard held > 0 else { return count }
+            bits <<= UInt32(8 * (3 - held))
+            for place in 0..<4 {
+                text[count] = place <= held ? alphabet[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "=")
+                count += 1
+            }
+            return count
+        }
+    }
+
+    static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// The bytes of a text in either alphabet, padded or not; `nil` for anything else, also for blanks and line breaks.
     package static func decoded(_ text: String) -> [UInt8]? {

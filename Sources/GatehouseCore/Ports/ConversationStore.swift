@@ -14,4 +14,11 @@ package protocol ConversationStore: AnyObject, Sendable {
 
     /// Keeps a conversation. It is found from the moment this returns: a store that writes elsewhere writes behind.
     func keep(_ conversation: ByteBuffer, id: String, owner: String)
+
+    /// Somebody goes on from a conversation that was found elsewhere.
+    func touch(_ id: String, owner: String)
+}
+
+extension ConversationStore {
+    package func touch(_ id: String, owner: String) {}
 }

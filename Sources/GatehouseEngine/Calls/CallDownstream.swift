@@ -26,6 +26,8 @@ package struct CallResponseHead: Sendable {
     package var attempts = 0
     /// The session that the target's files are kept with, where it may make some.
     package var artifacts: String?
+    /// The run that goes on without the caller.
+    package var run: String?
     package var retryAfter: Int?
     /// Fields of the caller that the target did not see.
     package var dropped: [String] = []

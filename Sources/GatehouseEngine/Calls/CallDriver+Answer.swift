@@ -137,6 +137,7 @@ extension CallDriver {
         head.dropped = record.dropped
         if current?.target.entry.upstream.keepsArtifacts == true { head.artifacts = request.place.session }
         head.isArray = request.target?.asArray ?? false
+        head.run = runID
         if request.operation.surface != .generation { head.contentType = current?.contentType }
         return head
     }

@@ -26,7 +26,8 @@ extension CallDriver {
     private func begin(_ lease: TargetLease, _ beginning: AttemptMachine.Beginning) throws(GatehouseError) {
         guard let asked, let target = route?.route(lease) else { return }
         var prepared = try CallPreparation(
-            request, asked.head, target, memory: memory, previous: asked.previous, now: asked.now)
+            request, asked.head, target, CallPreparation.Past(memory, previous: asked.previous, files: asked.files),
+            features: route?.features(lease), now: asked.now)
         prepared.request.key = lease.key
         prepared.request.account = lease.account
         prepared.request.mayRepeat = request.mayRepeat

@@ -26,6 +26,7 @@ package final class CallDriver {
     var hedge: Scheduled<Void>?
     /// When the caller's own time is over, or that for reading on behind a caller who left.
     private var deadline: Scheduled<Void>?
+    private var end: Instant?
     var record: CallRecord
     /// When it began, in seconds since 1970 on the wall clock.
     private(set) var time = 0
@@ -39,6 +40,8 @@ package final class CallDriver {
     /// Ticks without a byte for the caller.
     private var silentTicks = 0
     var hasWritten = false
+    /// The run whose events the caller gets.
+    var runID: String?
     /// How long an answer is read on after its caller left.
     private static let longestDrain = TimeAmount.minutes(10)
 
@@ -66,12 +69,13 @@ package final class CallDriver {
     package func start(now: Int) {
         time = now
         do throws(GatehouseError) {
-            let head = try admit()
+            let (head, plan) = try admit()
+            if head.isBackground, let runs = memory.runs { return begin(head, runs) }
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
-                return dispatch(Asked(head: head, previous: nil, now: now))
+                return try gather(head, plan, previous: nil)
             }
             let found = memory.conversations.conversation(id, owner: request.principal.name, on: eventLoop)
-            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, now: now) }
+            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, plan) }
         } catch {
             refuse(error)
         }
@@ -81,10 +85,12 @@ package final class CallDriver {
         let head: CallHead
         /// The conversation that the request goes on from, where this gateway kept it.
         let previous: [JSONValue]?
+        /// The files that it names; `nil` where it names none, or none are kept.
+        let files: [String: GivenFile]?
         let now: Int
     }
 
-    private func admit() throws(GatehouseError) -> CallHead {
+    private func admit() throws(GatehouseError) -> (CallHead, RoutePlan) {
         let head = try CallHead(request)
         record.model = head.model
         record.isStream = head.stream
@@ -92,9 +98,7 @@ package final class CallDriver {
         guard request.principal.mayUse(model: head.model) else {
             throw GatehouseError(.modelNotAllowed, "This key may not use this model.", param: "model")
         }
-        let caller = CallRoute.Caller(request, head, plan)
-        let now = now
-        var end: Instant?
+        if let session = head.session, request.session == nil { request.session = session }
         if let patience = request.patience {
             let left = request.start + patience - eventLoop.now
             end = now + Interval(nanoseconds: left.nanoseconds)
@@ -103,22 +107,42 @@ package final class CallDriver {
                 self.abort(.deadlineExceeded)
             }
         }
-        route = CallRoute(plan, request.snapshot.resilience, caller, deadline: end, now: now)
-        return head
+        return (head, plan)
     }
 
     /// Goes on once it is known what was said before, unless the call is over by then.
-    private func goOn(from found: Result<ByteBuffer?, any Error>, _ head: CallHead, now: Int) {
+    private func goOn(from found: Result<ByteBuffer?, any Error>, _ head: CallHead, _ plan: RoutePlan) {
         guard !isSettled else { return }
         do throws(GatehouseError) {
-            dispatch(Asked(head: head, previous: try ConversationItems.read(found), now: now))
+            try gather(head, plan, previous: try ConversationItems.read(found))
         } catch {
             refuse(error)
         }
     }
 
-    private func dispatch(_ asked: Asked) {
-        self.asked = asked
+    /// Reads the files that the call names, then sends it.
+    private func gather(_ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?) throws(GatehouseError) {
+        guard let loader = memory.files else { return dispatch(plan, head, previous, files: nil) }
+        guard let wish = try CallFiles.wish(request, head, plan, previous: previous) else {
+            return dispatch(plan, head, previous, files: nil)
+        }
+        let loaded = eventLoop.makeFutureWithTask { try await loader.load(wish) }
+        loaded.assumeIsolated().whenComplete { result in
+            guard !self.isSettled else { return }
+            switch result {
+            case .success(let files): self.dispatch(plan, head, previous, files: files)
+            case .failure(let error):
+                self.refuse(error as? GatehouseError ?? GatehouseError(.internalError, "The files could not be read."))
+            }
+        }
+    }
+
+    private func dispatch(
+        _ plan: RoutePlan, _ head: CallHead, _ previous: [JSONValue]?, files: [String: GivenFile]?
+    ) {
+        let caller = CallRoute.Caller(request, head, plan, files)
+        route = CallRoute(plan, request.snapshot.resilience, caller, deadline: end, now: now)
+        asked = Asked(head: head, previous: previous, files: files, now: time)
         go(to: route?.next(now: now), .fresh)
     }
 
@@ -225,7 +249,7 @@ package final class CallDriver {
     }
 
     /// The last phase: it runs once, however the call ended.
-    private func settle() {
+    func settle() {
         guard !isSettled else { return }
         isSettled = true
         deadline?.cancel()

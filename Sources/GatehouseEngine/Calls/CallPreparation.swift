@@ -13,14 +13,31 @@ struct CallPreparation {
     /// What was said up to the answer, where this gateway keeps the conversation.
     private(set) var said: ByteBuffer?
 
+    /// What there was before the call.
+    struct Past {
+        /// What earlier calls left behind.
+        let memory: CallMemory
+        /// The conversation that the request goes on from, where this gateway kept it.
+        let previous: [JSONValue]?
+        /// The files that it names; `nil` where none were looked for.
+        let files: [String: GivenFile]?
+
+        init(_ memory: CallMemory, previous: [JSONValue]? = nil, files: [String: GivenFile]? = nil) {
+            self.memory = memory
+            self.previous = previous
+            self.files = files
+        }
+
+        /// The caller's bytes are the whole request.
+        var isEmpty: Bool { previous == nil && files?.isEmpty ?? true }
+    }
+
     /// - Parameters:
-    ///   - memory: What earlier calls left behind.
-    ///   - previous: The conversation that the request goes on from, where this gateway kept it.
+    ///   - features: What the operator says that the target has.
     ///   - now: Seconds since 1970, for the answer's time.
     /// - Throws: `GatehouseError` that names the field at fault, or one that the target cannot express.
     init(
-        _ call: CallRequest, _ head: CallHead, _ route: Route, memory: CallMemory, previous: [JSONValue]? = nil,
-        now: Int
+        _ call: CallRequest, _ head: CallHead, _ route: Route, _ past: Past, features: Features? = nil, now: Int
     ) throws(GatehouseError) {
         let operation = call.operation
         guard let lane = route.entry.upstream.lane(for: operation) else {
@@ -44,15 +61,15 @@ struct CallPreparation {
         // Gemini's two methods of embedding have two paths: the one for several inputs serves both. And a history that
         // holds another vendor's seals must lose them.
         case .wire(operation.dialect)
-        where operation != .embedContent && !head.isNested && previous == nil && !ForeignSeals.mayBe(in: call):
+        where operation != .embedContent && !head.isNested && past.isEmpty && !ForeignSeals.mayBe(in: call):
             request.payload = .bytes(
                 call.body, head.splice(model: route.model, habits: route.entry.habits.requests))
             request.contentType = call.contentType
             takeBetas(of: call, route)
         case .wire(let wire):
             if operation.surface == .generation {
-                var canonical = try canonical(call, head, route, memory, previous)
-                canonical.restoreSeals { memory.seals.seal(call: $0, owner: call.principal.name) }
+                var canonical = try canonical(call, head, route, past, features)
+                canonical.restoreSeals { past.memory.seals.seal(call: $0, owner: call.principal.name) }
                 // Told to a caller that did not ask only where its dialect always does; counted in any case.
                 canonical.wantsUsage = true
                 take(try wire.codec.encodeRequest(canonical, for: Self.traits(call, route)))
@@ -64,7 +81,7 @@ struct CallPreparation {
             }
             if wire != .anthropic, wire != .bedrock { dropBetas(of: call) }
         case .events:
-            let canonical = try canonical(call, head, route, memory, previous)
+            let canonical = try canonical(call, head, route, past, features)
             try route.entry.validate(canonical)
             dropBetas(of: call)
             dropped += try PlainTarget.dropped(canonical, understood: route.entry.understood)
@@ -100,21 +117,35 @@ struct CallPreparation {
     }
 
     private mutating func canonical(
-        _ call: CallRequest, _ head: CallHead, _ route: Route, _ memory: CallMemory, _ previous: [JSONValue]?
+        _ call: CallRequest, _ head: CallHead, _ route: Route, _ past: Past, _ features: Features?
     ) throws(GatehouseError) -> CanonicalRequest {
         var document = try Self.document(call.body)
         let isResponses = call.operation == .responses
         if isResponses {
             plan.identity.echo = ResponsesEcho.members(of: document)
-            if let previous { document = try ResponsesHistory.join(previous, into: document) }
+            if let previous = past.previous { document = try ResponsesHistory.join(previous, into: document) }
         }
         var request = try call.operation.dialect.codec.decodeRequest(document)
         request.model = route.model
         request.stream = head.stream
         if isResponses, plan.lane != .wire(.openAIResponses) {
-            try keep(&request, document, atMost: memory.conversations.maximumSize)
+            try keep(&request, document, atMost: past.memory.conversations.maximumSize)
         }
+        try placeFiles(past, into: &request, route, features)
         return request
+    }
+
+    private func placeFiles(
+        _ past: Past, into request: inout CanonicalRequest, _ route: Route, _ features: Features?
+    ) throws(GatehouseError) {
+        guard past.memory.files != nil, !request.fileIDs.isEmpty else { return }
+        guard let files = past.files else {
+            // Its name was spelled so that nobody looked for it.
+            throw FileLoader.unknown
+        }
+        CallFiles.place(
+            files, into: &request, takesDocuments: CallFiles.takesDocuments(route, features),
+            mark: String(UInt32.random(in: .min ... .max), radix: 36))
     }
 
     /// The target keeps no conversations: this gateway does, unless the caller does not want it or it is too large.
@@ -170,6 +201,12 @@ final class CallHead {
     let isNested: Bool
     /// The id of the answer that the request goes on from.
     let previousResponse: String?
+    /// The session that the body names.
+    var session: String? { json?.session }
+    /// The body names files by a member of its own.
+    var namesFiles: Bool { json?.namesFiles ?? false }
+    /// The call is to go on without its caller.
+    var isBackground: Bool { json?.isBackground ?? false }
     /// The most tokens that the caller wants written, where it says so.
     var maxTokens: Int? { json?.maxTokens }
     private let json: RequestHead?

@@ -67,6 +67,7 @@ struct CallRoute {
     }
 
     func route(_ lease: TargetLease) -> Route { plan.places[lease.index].route }
+    func features(_ lease: TargetLease) -> Features? { plan.places[lease.index].condition?.features }
     func route(at index: Int) -> Route { plan.places[index].route }
     func keyName(_ lease: TargetLease) -> String { plan.places[lease.index].keys.name(of: lease.key) }
 

@@ -20,7 +20,8 @@ package struct ConfigurationDocument {
         .map([
             ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
             ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
-            ("responses", responses), ("artifacts", artifacts), ("logging", logging), ("telemetry", telemetry),
+            ("responses", responses), ("artifacts", artifacts), ("runs", runs),
+            ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
         ])
@@ -76,6 +77,13 @@ package struct ConfigurationDocument {
             ("maxSize", .size(tree.artifacts.maxSize)), ("maxTotal", .size(tree.artifacts.maxTotal)),
             ("maxFiles", .number(tree.artifacts.maxFiles)), ("quota", .size(tree.artifacts.quota)),
             ("ttl", .duration(tree.artifacts.ttl)),
+        ])
+    }
+
+    private var runs: ConfigurationNode {
+        .map([
+            ("ttl", .duration(tree.runs.ttl)), ("maxSize", .size(tree.runs.maxSize)),
+            ("concurrency", .number(tree.runs.concurrency)),
         ])
     }
 

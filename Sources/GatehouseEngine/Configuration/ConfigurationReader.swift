@@ -98,6 +98,11 @@ struct ConfigurationReader {
             section.read("quota", .size(0...Self.maximumSize), into: &tree.artifacts.quota)
             section.read("ttl", .duration(), into: &tree.artifacts.ttl)
         }
+        root.section("runs") { section in
+            section.read("ttl", .duration(), into: &tree.runs.ttl)
+            section.read("maxSize", .size(4096...(1 << 30)), into: &tree.runs.maxSize)
+            section.read("concurrency", .integer(1...1000), into: &tree.runs.concurrency)
+        }
         root.section("logging") { section in
             section.read("level", .word, into: &tree.logging.level)
             section.read("format", .word, into: &tree.logging.format)

@@ -89,6 +89,17 @@ package struct ArtifactsConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Calls that go on without their callers. Keys below `runs`.
+package struct RunsConfiguration: Sendable, Equatable {
+    package var ttl: Duration = .seconds(24 * 3600)
+    /// Bytes of the events of one run; the oldest of a longer one are forgotten.
+    package var maxSize = 16 << 20
+    /// Runs of one key that go on at the same time.
+    package var concurrency = 20
+
+    package init() {}
+}
+
 /// Logs and access records. Keys below `logging`.
 package struct LoggingConfiguration: Sendable, Equatable {
     package var level: Logger.Level = .info

@@ -44,7 +44,8 @@ package struct RouteExplanation {
         for index in Self.order(plan, caller, resilience, now) {
             var target = Self.look(at: index, plan, caller, now)
             do throws(GatehouseError) {
-                let prepared = try CallPreparation(request, head, plan.places[index].route, memory: memory, now: 0)
+                let prepared = try CallPreparation(
+                    request, head, plan.places[index].route, CallPreparation.Past(memory), now: 0)
                 target.dropped = prepared.dropped
             } catch {
                 (target.verdict, target.reason) = (.passedOver, "it cannot take the request: \(error.message)")

@@ -91,10 +91,11 @@ package final class FileService: Sendable {
     func end(wish: Int?) -> Int { clock() + min(wish ?? settings.ttl, settings.ttl) }
 
     /// An id that nobody guesses.
-    static func makeID() -> String {
-        let digits = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
-        var id = "file-"
-        for _ in 0..<26 { id.unicodeScalars.append(Unicode.Scalar(digits[Int.random(in: 0..<digits.count)])) }
-        return id
+    static func makeID() -> String { FileReferences.prefix + randomLetters(24) }
+
+    /// Five bits of chance in each.
+    static func randomLetters(_ count: Int) -> String {
+        let letters = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
+        return String(decoding: (0..<count).map { _ in letters[Int.random(in: 0..<letters.count)] }, as: UTF8.self)
     }
 }

@@ -4,9 +4,17 @@ package import GatehouseCore
 package struct CallMemory: Sendable {
     package let seals: SealMemory
     package let conversations: any ConversationStore
+    /// Reads uploaded files; `nil` where none are kept.
+    package let files: FileLoader?
+    /// Takes calls that are to go on without their callers; `nil` where that is not offered.
+    package var runs: RunService?
 
-    package init(seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory()) {
+    package init(
+        seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
+        files: FileLoader? = nil
+    ) {
         self.seals = seals
         self.conversations = conversations
+        self.files = files
     }
 }

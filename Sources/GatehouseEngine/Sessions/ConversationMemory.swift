@@ -80,7 +80,10 @@ package final class ConversationMemory: ConversationStore {
             state.use(key)
             return entry.conversation
         }
-        if found == nil, let behind { return behind.conversation(id, owner: owner, on: eventLoop) }
+        if let behind {
+            guard found != nil else { return behind.conversation(id, owner: owner, on: eventLoop) }
+            behind.touch(id, owner: owner)
+        }
         return eventLoop.makeSucceededFuture(found)
     }
 

@@ -151,6 +151,10 @@ extension FrontDoor: CallDownstream {
             writer.literal("\r\nx-gatehouse-artifacts: /api/artifacts/")
             writer.text(session)
         }
+        if let run = head.run {
+            writer.literal("\r\nx-gatehouse-run: ")
+            writer.text(run)
+        }
         if !head.dropped.isEmpty { writeDropped(head.dropped, to: &writer) }
         if let seconds = head.retryAfter {
             writer.literal("\r\nretry-after: ")

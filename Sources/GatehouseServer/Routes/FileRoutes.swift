@@ -41,14 +41,9 @@ enum FileRoutes {
             let record = try await record(request, service, owner)
             guard let content = try await service.store.open(record) else { throw unknown }
             let download = FileDownload(
-                name: record.name, type: served(record.mediaType), tag: record.digest, content: content)
+                name: record.name, type: FileType(mediaType: record.mediaType).contentType, tag: record.digest, content: content)
             return try download.response(to: request)
         }
-    }
-
-    /// Texts were looked through when they came: they are UTF-8.
-    private static func served(_ type: String) -> String {
-        type.hasPrefix("text/") ? type + "; charset=utf-8" : type
     }
 
     // MARK: What all routes of files share

@@ -65,12 +65,19 @@ package final class SQLiteConversationStore: ConversationStore {
                     }
                 }.mapError { SQLiteFailure.error($0) })
         }
-        database.writeBehind { db in
-            try db.execute(
-                sql: "UPDATE conversation SET used = ? WHERE owner = ? AND id = ?", arguments: [now, owner, id])
-        }
+        touch(id, owner: owner)
         return promise.futureResult
     }
+
+    package func touch(_ id: String, owner: String) {
+        database.writeBehind { db in
+            try db.cachedStatement(sql: "UPDATE conversation SET used = \(Self.next) WHERE owner = ? AND id = ?")
+                .execute(arguments: [owner, id])
+        }
+    }
+
+    /// Uses are counted, not timed: several fall into one second.
+    private static let next = "(SELECT COALESCE(MAX(used), 0) + 1 FROM conversation)"
 
     package func keep(_ conversation: ByteBuffer, id: String, owner: String) {
         let size = conversation.readableBytes
@@ -93,15 +100,15 @@ package final class SQLiteConversationStore: ConversationStore {
         _ conversation: ByteBuffer, _ id: String, _ owner: String, now: Int, ttl: Int, _ db: Database
     ) throws {
         let statement = try db.cachedStatement(
-            sql: "INSERT OR REPLACE INTO conversation (owner, id, body, expires, used) VALUES (?, ?, ?, ?, ?)")
-        try statement.execute(arguments: [owner, id, Data(conversation.readableBytesView), now + ttl, now])
+            sql: "INSERT OR REPLACE INTO conversation (owner, id, body, expires, used) VALUES (?, ?, ?, ?, \(next))")
+        try statement.execute(arguments: [owner, id, Data(conversation.readableBytesView), now + ttl])
     }
 
     private static func trim(_ owner: String, to count: Int, _ db: Database) throws {
         let statement = try db.cachedStatement(
             sql: """
                 DELETE FROM conversation WHERE owner = ?1 AND id IN (
-                    SELECT id FROM conversation WHERE owner = ?1 ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?2)
+                    SELECT id FROM conversation WHERE owner = ?1 ORDER BY used DESC LIMIT -1 OFFSET ?2)
                 """)
         try statement.execute(arguments: [owner, count])
     }

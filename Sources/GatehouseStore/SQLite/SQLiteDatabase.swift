@@ -64,7 +64,7 @@ package final class SQLiteDatabase: Sendable {
 
     private static let checkedPages = 50_000
 
-    private static func problem(_ error: any Error, _ path: String) -> StoreError {
+    static func problem(_ error: any Error, _ path: String) -> StoreError {
         if let own = error as? StoreError { return own }
         guard let failure = error as? DatabaseError else { return StoreError(.io, path, "cannot be opened (\(error))") }
         return switch failure.resultCode {
@@ -105,18 +105,5 @@ package final class SQLiteDatabase: Sendable {
     package func close() throws {
         _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
         try pool.close()
-    }
-
-    /// Copies the database as it is now to another file, while it is in use.
-    package func backup(to path: String) throws(StoreError) {
-        do {
-            let mask = umask(0o077)
-            defer { umask(mask) }
-            let target = try DatabaseQueue(path: path)
-            try pool.backup(to: target)
-            try target.close()
-        } catch {
-            throw Self.problem(error, path)
-        }
     }
 }

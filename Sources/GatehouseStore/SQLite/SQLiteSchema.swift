@@ -7,6 +7,7 @@ enum SQLiteSchema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 files") { try $0.execute(sql: files) }
         migrator.registerMigration("2 conversations") { try $0.execute(sql: conversations) }
+        migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
         return migrator
     }
 
@@ -29,6 +30,30 @@ enum SQLiteSchema {
         CREATE INDEX file_by_session ON file (owner, session, name);
         CREATE INDEX file_by_blob ON file (blob);
         CREATE INDEX file_by_end ON file (expires) WHERE expires IS NOT NULL;
+        """
+
+    /// `body` holds the events from number `first` to number `last`, as they were sent.
+    private static let runs = """
+        CREATE TABLE run (
+            id TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            session TEXT,
+            model TEXT NOT NULL,
+            status TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            ended INTEGER,
+            last INTEGER NOT NULL,
+            expires INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX run_by_owner ON run (owner, created);
+        CREATE INDEX run_by_end ON run (expires);
+        CREATE TABLE run_event (
+            run TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (run, first)
+        ) STRICT;
         """
 
     /// What callers go on from: conversations by the answer that ended them, and agents' own sessions by the callers'.

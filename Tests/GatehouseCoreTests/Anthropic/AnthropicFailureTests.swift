@@ -63,10 +63,11 @@ import Testing
         #expect(body["error"]?["param"]?.string == "a.b")
         let types = [
             400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
-            405: "invalid_request_error", 408: "invalid_request_error", 413: "request_too_large",
-            414: "invalid_request_error", 415: "invalid_request_error", 429: "rate_limit_error",
+            405: "invalid_request_error", 408: "invalid_request_error", 409: "invalid_request_error",
+            413: "request_too_large", 414: "invalid_request_error", 415: "invalid_request_error",
+            416: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error",
             431: "invalid_request_error", 500: "api_error", 502: "api_error", 503: "overloaded_error",
-            504: "timeout_error",
+            504: "timeout_error", 507: "api_error",
         ]
         #expect(body["error"]?["type"]?.string == types[code.status])
     }

@@ -1,6 +1,6 @@
 /// Vectors as OpenAI's `encoding_format: base64` writes them: 32-bit floats, little-endian, in base64 (RFC 4648 §4).
 enum FloatBase64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet = Base64Text.alphabet
     private static let padding = UInt8(ascii: "=")
 
     static func encode(_ vector: [Float]) -> String {

@@ -3,13 +3,19 @@
 enum NativeRequestDecoder {
     private static let known = [
         "model", "prompt", "messages", "system", "stream", "max_tokens", "temperature", "top_p", "stop", "effort",
-        "json_schema", "user",
+        "json_schema", "user", "files", "session_id", "backend", "background",
     ]
 
     static func decode(_ body: JSONValue) throws(GatehouseError) -> CanonicalRequest {
         var fields = try JSONFields(body)
-        var request = CanonicalRequest(model: try fields.requiredString("model"))
+        // `backend` is the old service's word for the first half of a model's name.
+        let backend = try fields.string("backend")
+        let model = try backend == nil ? fields.requiredString("model") : fields.string("model")
+        var request = CanonicalRequest(model: [backend, model].compactMap { $0 }.joined(separator: "/"))
         request.messages = try messages(&fields)
+        try give(try files(&fields), to: &request.messages)
+        _ = try fields.string("session_id")
+        _ = try fields.bool("background")
         request.stream = try fields.bool("stream") ?? false
         request.maxTokens = try fields.int("max_tokens", in: 1...1 << 40)
         request.sampling.temperature = try fields.number("temperature")
@@ -27,21 +33,37 @@ enum NativeRequestDecoder {
 
     private static func refuseRest(_ fields: JSONFields) throws(GatehouseError) {
         guard let unknown = fields.rest.first(where: { !$0.value.isNull || !known.contains($0.key) }) else { return }
-        let path = fields.path(unknown.key)
-        switch path {
-        case "session_id":
-            throw GatehouseError(
-                .unsupportedParameter, "A session is named by the header X-Session-ID.", param: path)
-        case "files":
-            throw GatehouseError(
-                .unsupportedParameter, "Files cannot be given by name yet: put their text into a message.",
-                param: path)
-        default:
-            throw GatehouseError(
-                .unknownParameter,
-                "The field \(path.bounded(to: 100)) is not known. Known are \(known.joined(separator: ", ")).",
-                param: path.bounded(to: 100))
+        let path = fields.path(unknown.key).bounded(to: 100)
+        throw GatehouseError(
+            .unknownParameter, "The field \(path) is not known. Known are \(known.joined(separator: ", ")).",
+            param: path)
+    }
+
+    // MARK: Files
+
+    /// Ids or names of uploaded files: strings, or objects as the old service's clients send them.
+    private static func files(_ fields: inout JSONFields) throws(GatehouseError) -> [String] {
+        guard let list = try fields.array("files") else { return [] }
+        guard list.count <= FileReferences.maximum else {
+            throw fields.invalid("files", "must name at most \(FileReferences.maximum) files")
         }
+        var names: [String] = []
+        for (index, element) in list.enumerated() {
+            let name = element.string ?? ["id", "filename", "name"].lazy.compactMap { element[$0]?.string }.first
+            guard let name, (1...512).contains(name.utf8.count) else {
+                throw GatehouseError(
+                    .invalidValue, "Each of files must be the id or the name of an uploaded file.",
+                    param: fields.path("files", index))
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    /// Files go in front of what is said of them last.
+    private static func give(_ files: [String], to messages: inout [Message]) throws(GatehouseError) {
+        guard !files.isEmpty, let last = messages.lastIndex(where: { $0.role == .user }) else { return }
+        messages[last].parts.insert(contentsOf: files.map { Part(.document(Media(.file($0)))) }, at: 0)
     }
 
     /// `prompt`, or `messages`, but not both: one of them would not be heard.
@@ -96,7 +118,8 @@ enum NativeRequestDecoder {
         switch try fields.requiredString("type") {
         case "text": part = .text(try fields.requiredString("text"))
         case "image": part = Part(.image(Media(url: try fields.requiredString("url"))))
-        default: throw fields.invalid("type", "must be text or image")
+        case "file": part = Part(.document(Media(.file(try fields.requiredString("id")))))
+        default: throw fields.invalid("type", "must be text, image or file")
         }
         try refuseRest(fields)
         return part

@@ -1,0 +1,49 @@
+import GatehouseCore
+import NIOCore
+
+/// Which files a call names, and what its targets need of them.
+struct CallFiles {
+    /// The session that is meant where none is named, as uploads have it.
+    static let defaultSession = "default"
+
+    /// What is to be loaded; `nil` where the call names none.
+    static func wish(
+        _ call: CallRequest, _ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?
+    ) throws(GatehouseError) -> FileLoader.Wish? {
+        guard call.operation.surface == .generation, call.contentType == nil else { return nil }
+        let isNamed = head.namesFiles || FileReferences.mayBe(in: call.body)
+        guard isNamed || previous != nil, let document = try? JSONValue(parsing: call.body.readableBytesView) else {
+            return nil
+        }
+        let ids = isNamed ? try call.operation.dialect.codec.decodeRequest(document).fileIDs : []
+        var past: [String] = []
+        if let previous {
+            past = try call.operation.dialect.codec.decodeRequest(ResponsesHistory.join(previous, into: document)).fileIDs
+        }
+        guard !ids.isEmpty || !past.isEmpty else { return nil }
+        var wish = FileLoader.Wish(
+            ids: ids, owner: call.principal.name, session: call.session ?? defaultSession)
+        wish.past = past
+        for place in plan.places {
+            wish.needs.contents = true
+            if !takesDocuments(place.route, place.condition?.features) { wish.needs.documentTexts = true }
+        }
+        return wish
+    }
+
+    /// Whether a target reads PDF files by itself: what the operator says, else what is known of such providers.
+    static func takesDocuments(_ route: Route, _ features: Features?) -> Bool {
+        if let features { return features.contains(.documents) }
+        return ["anthropic", "gemini", "vertex", "bedrock", "openai", "azure-openai"].contains(route.entry.providerKind)
+    }
+
+    /// Puts files in their places, for one target.
+    static func place(
+        _ files: [String: GivenFile], into request: inout CanonicalRequest, takesDocuments: Bool, mark: String
+    ) {
+        let forms = FileForms(takesDocuments: takesDocuments, mark: mark)
+        request.placeFiles { id, part in
+            files[id].map { forms.parts(for: $0, in: part) } ?? [.text("A file was given here that is kept no more.")]
+        }
+    }
+}
