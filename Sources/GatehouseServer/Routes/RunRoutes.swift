@@ -80,7 +80,7 @@ enum RunRoutes {
 
     private static func follow(_ run: Run, after last: Int) -> Response {
         var headers = HTTPFields()
-        headers[.contentType] = "text/event-stream"
+        headers[.contentType] = "text/event-stream; charset=utf-8"
         headers[.cacheControl] = "no-cache"
         if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
         let body = ResponseBody { writer in
