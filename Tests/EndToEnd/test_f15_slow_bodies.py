@@ -1,7 +1,6 @@
-"""F15: a thousand callers who send slowly. Uploads of files do not exist yet; large chat bodies come the same way."""
+"""F15: a thousand callers who send slowly: bodies of calls, and uploads."""
 
 import asyncio
-import json
 import selectors
 import socket
 import threading
@@ -20,11 +19,8 @@ RATE = 10 << 10
 class SlowSenders:
     """Connections on which a request's body comes in small pieces, on a thread of their own."""
 
-    def __init__(self, gateway, count, size):
-        body = json.dumps(
-            {"model": "fault/whole", "user": "slow", "messages": [{"role": "user", "content": "x" * size}]}
-        ).encode()
-        self.request = gateway.request("/v1/chat/completions", body)
+    def __init__(self, gateway, count, request):
+        self.request = request
         self.head = self.request.index(b"\r\n\r\n") + 4
         self.port, self.count = gateway.port, count
         self.statuses, self.sent = [], 0
@@ -65,16 +61,31 @@ class SlowSenders:
         selector.close()
 
 
-def test_f15_a_thousand_slow_bodies(start, faultd):
+def call(gateway):
+    message = {"role": "user", "content": "x" * SIZE}
+    return gateway.request("/v1/chat/completions", {"model": "fault/whole", "user": "slow", "messages": [message]})
+
+
+def upload(gateway):
+    body = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n' + b"x" * SIZE + b"\r\n--x--\r\n"
+    head = (
+        f"POST /api/upload HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {gateway.key}\r\n"
+        f"content-type: multipart/form-data; boundary=x\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("what, status", [(call, 200), (upload, 201)], ids=["calls", "uploads"])
+def test_f15_a_thousand_slow_bodies(start, faultd, what, status):
     """Memory is what they have sent and little more, and others are served as if nobody else was there."""
     allowed = raise_limit(2 * SENDERS + 500)
     if allowed < SENDERS + 500:
         pytest.skip(f"needs {SENDERS + 500} open files, and {allowed} are allowed (ulimit -Hn)")
-    gateway = start({"providers": [faultd.provider()]})
+    gateway = start({"providers": [faultd.provider()], "files": {"minFree": 0}})
     for _ in range(20):
         asyncio.run(gateway.chat("fault/whole"))
     before, highest, delays = gateway.resident(), 0, []
-    senders = SlowSenders(gateway, SENDERS, SIZE)
+    senders = SlowSenders(gateway, SENDERS, what(gateway))
     senders.thread.start()
     while senders.thread.is_alive():
         began = time.monotonic()
@@ -87,7 +98,7 @@ def test_f15_a_thousand_slow_bodies(start, faultd):
         f"{highest / SENDERS / 1024:.0f} KiB for each of {SENDERS} bodies of {SIZE >> 10} KiB; health p50 "
         f"{delays[len(delays) // 2] * 1000:.1f} ms, p99 {delays[int(len(delays) * 0.99)] * 1000:.1f} ms, {len(delays)} asked"
     )
-    assert senders.statuses == [200] * SENDERS
+    assert senders.statuses == [status] * SENDERS
     assert highest / SENDERS <= 128 << 10
     # Ten times what is promised.
     assert delays[int(len(delays) * 0.99)] <= 0.5

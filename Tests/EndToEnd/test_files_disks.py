@@ -1,0 +1,244 @@
+"""Disks that are full, read-only or locked, and processes that are killed: what was answered is there, and all goes on by
+itself once it can."""
+
+import asyncio
+import concurrent.futures
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from test_files import ANN, Caller, told
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+#: A file system of 8 MiB in a mount name space of the gateway's own.
+MOUNT = 'mount -t tmpfs -o size=8m,mode=0700 tmpfs "$0" && exec "$@"'
+
+
+def on_small_disk(start, folder, **settings):
+    folder.mkdir(mode=0o700)
+    prefix = ["unshare", "-m", "sh", "-c", MOUNT, str(folder)]
+    gateway = start({"keys": [ANN], "files": {"minFree": 0}, **settings}, prefix=prefix)
+    return gateway, Caller(gateway, ANN)
+
+
+def files_in(folder):
+    return {"files": {"minFree": 0, "url": f"file:{folder}"}}
+
+
+def works(gateway):
+    assert asyncio.run(gateway.call("/health/live")).status == 200
+    assert asyncio.run(gateway.chat("gatehouse/echo")).status == 200
+
+
+def inside(gateway, *command):
+    subprocess.run(["nsenter", "-t", str(gateway.process.pid), "-m", *command], check=True)
+
+
+@ROOT_ONLY
+def test_a_disk_that_fills_up_takes_what_fits(start, tmp_path):
+    small = tmp_path / "small"
+    gateway, ann = on_small_disk(start, small, **files_in(small))
+    first = ann.upload("a.txt", b"a" * (5 << 20))
+    assert first.status_code == 201
+    told(ann.upload("b.txt", b"b" * (5 << 20)), 507, "insufficient_storage")
+    works(gateway)
+    assert ann.send("GET", f"/api/files/{first.json()['id']}/content").content == b"a" * (5 << 20)
+    assert ann.send("DELETE", f"/api/files/{first.json()['id']}").status_code == 200
+    again = ann.upload("b.txt", b"b" * (5 << 20))
+    assert again.status_code == 201, "room came back, and nobody started anything anew"
+
+
+@ROOT_ONLY
+def test_a_database_on_a_full_disk(start, tmp_path):
+    """Not even a row can be written. Calls are served all the same."""
+    small = tmp_path / "small"
+    gateway, ann = on_small_disk(start, small, storage={"url": f"sqlite:{small}/gatehouse.db"})
+    kept = ann.upload("a.txt", b"a").json()["id"]
+    # What else fills a disk.
+    inside(gateway, "sh", "-c", f"head -c 20m /dev/zero > {small}/filler 2>/dev/null || true")
+    for n in range(3):
+        told(ann.upload(f"{n}.txt", os.urandom(100).hex().encode()), 507, "insufficient_storage")
+    works(gateway)
+    assert ann.send("GET", f"/api/files/{kept}/content").content == b"a"
+    inside(gateway, "rm", f"{small}/filler")
+    assert ann.upload("b.txt", b"b").status_code == 201
+    assert sorted(file["name"] for file in ann.files()) == ["a.txt", "b.txt"]
+
+
+@ROOT_ONLY
+def test_a_disk_that_becomes_read_only(start, tmp_path):
+    small = tmp_path / "small"
+    gateway, ann = on_small_disk(start, small, **files_in(small))
+    kept = ann.upload("a.txt", b"a").json()["id"]
+    inside(gateway, "mount", "-o", "remount,ro", str(small))
+    told(ann.upload("b.txt", b"b"), 503, "storage_unavailable")
+    works(gateway)
+    assert ann.send("GET", f"/api/files/{kept}/content").content == b"a"
+    inside(gateway, "mount", "-o", "remount,rw", str(small))
+    assert ann.upload("b.txt", b"b").status_code == 201
+
+
+def test_a_locked_database_is_told_and_forgotten(start, tmp_path):
+    data = tmp_path / "data"
+    gateway = start({"keys": [ANN], "files": {"minFree": 0}}, data=data)
+    ann = Caller(gateway, ANN)
+    kept = ann.upload("a.txt", b"a").json()["id"]
+    lock = sqlite3.connect(data / "gatehouse.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    refused = ann.upload("b.txt", b"b")
+    told(refused, 503, "storage_busy")
+    assert int(refused.headers["retry-after"]) > 0
+    works(gateway)
+    assert ann.send("GET", f"/api/files/{kept}/content").content == b"a"
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert ann.upload("b.txt", b"b").status_code == 201
+
+
+def test_a_word_that_nobody_knows_is_one_object_s_trouble(start, tmp_path):
+    """A row that another hand has changed: the others are as before."""
+    data = tmp_path / "data"
+    gateway = start({"keys": [ANN], "files": {"minFree": 0}}, data=data)
+    ann = Caller(gateway, ANN)
+    odd, fine = (ann.upload(f"{n}.txt", b"%d" % n).json()["id"] for n in range(2))
+    with sqlite3.connect(data / "gatehouse.db") as database:
+        database.execute("UPDATE file SET type = 'x/y', size = 99 WHERE id = ?", (odd,))
+    told(ann.send("GET", f"/api/files/{odd}/content"), 503, "storage_unavailable")
+    assert ann.send("GET", f"/api/files/{fine}/content").content == b"1"
+    assert len(ann.files()) == 2
+
+
+def test_a_damaged_database_is_refused(start, tmp_path):
+    data = tmp_path / "data"
+    gateway = start({"keys": [ANN], "files": {"minFree": 0}}, data=data)
+    ann = Caller(gateway, ANN)
+    for n in range(50):
+        ann.upload(f"{n}.txt", b"%d" % n)
+    gateway.stop()
+    gateway.ended_by_test = True
+    with open(data / "gatehouse.db", "r+b") as file:
+        for page in range(3, 12):
+            file.seek(page * 4096)
+            file.write(os.urandom(4096))
+    with pytest.raises(AssertionError, match="damaged"):
+        start({"keys": [ANN]}, data=data)
+
+
+class Uploaders:
+    """Threads that upload until the gateway is gone, and note what was answered."""
+
+    def __init__(self, ann, threads=6):
+        self.ann, self.kept, self.lock = ann, {}, threading.Lock()
+        self.pool = concurrent.futures.ThreadPoolExecutor(threads)
+        self.ends = [self.pool.submit(self.run, random.Random(n)) for n in range(threads)]
+
+    def run(self, chance):
+        while True:
+            content = chance.randbytes(chance.randrange(1, 40_000)).hex().encode()
+            try:
+                made = self.ann.upload("a.txt", content)
+            except requests.RequestException:
+                return
+            assert made.status_code == 201, made.text
+            with self.lock:
+                self.kept[made.json()["id"]] = hashlib.sha256(content).hexdigest()
+
+    def wait(self):
+        for end in self.ends:
+            end.result()
+        self.pool.shutdown()
+
+
+def test_kills_at_any_moment_lose_nothing_that_was_answered(start, tmp_path, clock):
+    """GATEHOUSE_KILLS sets how often (6)."""
+    data, kept = tmp_path / "data", {}
+    config = {"keys": [ANN], "files": {"minFree": 0}}
+    chance, slowest = random.Random(7), 0
+    for _ in range(int(os.environ.get("GATEHOUSE_KILLS", 6))):
+        began = time.monotonic()
+        gateway = start(config, data=data, env=clock.environment)
+        slowest = max(slowest, time.monotonic() - began)
+        uploaders = Uploaders(Caller(gateway, ANN))
+        time.sleep(chance.uniform(0.02, 0.6))
+        gateway.process.send_signal(signal.SIGKILL)
+        gateway.process.wait(10)
+        gateway.ended_by_test = True
+        uploaders.wait()
+        kept |= uploaders.kept
+    print(f"{len(kept)} files, the slowest start took {slowest:.2f} s")
+    gateway = start(config, data=data, env=clock.environment)
+    ann = Caller(gateway, ANN)
+    listed = {file["id"]: file["sha256"] for file in ann.files(limit=1000)}
+    page = ann.files(limit=1000)
+    while len(page) == 1000:
+        page = ann.files(limit=1000, after=page[-1]["id"])
+        listed |= {file["id"]: file["sha256"] for file in page}
+    assert kept.items() <= listed.items()
+    for id, digest in listed.items():
+        assert hashlib.sha256(ann.send("GET", f"/api/files/{id}/content").content).hexdigest() == digest
+    # What no row knows goes after an hour, and nothing else does.
+    gateway.stop()
+    gateway.ended_by_test = True
+    clock.forward(7200)
+    gateway = start(config, data=data, env=clock.environment)
+    deadline = time.monotonic() + 20
+    while len(contents := blobs(data)) != len(set(listed.values())):
+        assert time.monotonic() < deadline, f"{len(contents)} contents for {len(set(listed.values()))}"
+        time.sleep(0.1)
+    assert len(Caller(gateway, ANN).files(limit=1)) == 1
+
+
+def blobs(data):
+    return [file for file in (data / "files").rglob("*") if file.is_file()]
+
+
+def test_a_large_upload_takes_no_memory(start, tmp_path):
+    """GATEHOUSE_LARGE sets its size in MiB (256)."""
+    size = int(os.environ.get("GATEHOUSE_LARGE", 256)) << 20
+    gateway = start({"keys": [ANN], "files": {"minFree": 0, "maxSize": "2GiB", "quota": "4GiB"}}, data=tmp_path / "data")
+    ann = Caller(gateway, ANN)
+    assert ann.upload("small.txt", b"x" * (1 << 20)).status_code == 201
+    before = gateway.resident()
+    head = b'--x\r\ncontent-disposition: form-data; name="file"; filename="large.txt"\r\n\r\n'
+    piece = b"a line of text, and more of them\n" * (1 << 15)
+    count = size // len(piece)
+
+    def body():
+        yield head
+        for _ in range(count):
+            yield piece
+        yield b"\r\n--x--\r\n"
+
+    highest = [before]
+    done = threading.Event()
+
+    def watch():
+        while not done.wait(0.02):
+            highest[0] = max(highest[0], gateway.resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    made = ann.send("POST", "/api/upload", data=body(), headers={"content-type": "multipart/form-data; boundary=x"})
+    took = time.monotonic() - began
+    done.set()
+    watcher.join()
+    assert made.status_code == 201, made.text
+    assert made.json()["size"] == count * len(piece)
+    print(f"{size >> 20} MiB in {took:.1f} s, {(highest[0] - before) / (1 << 20):.1f} MiB more memory")
+    assert highest[0] - before < 32 << 20
+    began = time.monotonic()
+    digest = hashlib.sha256()
+    with requests.get(f"{gateway.url}/api/files/{made.json()['id']}/content", headers=ann.headers, stream=True,
+                      timeout=60) as response:  # fmt: skip
+        for data in response.iter_content(1 << 20):
+            digest.update(data)
+    assert digest.hexdigest() == made.json()["sha256"]
+    print(f"down in {time.monotonic() - began:.1f} s")
