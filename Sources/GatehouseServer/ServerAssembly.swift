@@ -21,6 +21,8 @@ package struct ControlServices: Sendable {
     package var files: FileService?
     /// Calls that go on without their callers; `nil` where that is not offered.
     package var runs: RunService?
+    /// What is kept under the names of sessions.
+    package var sessions: SessionService?
 
     /// Logs agents in; `nil` where that cannot be done.
     package var login: LoginControl?
@@ -85,6 +87,7 @@ package enum ServerAssembly {
         FileRoutes.add(to: routes, control.files)
         OpenAIFileRoutes.add(to: routes, control.files)
         RunRoutes.add(to: routes, control.runs)
+        SessionRoutes.add(to: routes, control.sessions, control.files)
         if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)

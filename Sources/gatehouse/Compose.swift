@@ -83,6 +83,8 @@ struct Composition {
         control.artifacts = artifacts
         control.files = storage.files
         control.runs = runs
+        control.sessions = SessionService(
+            store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
         control.login = LoginControl(desk)
         let server = ServerAssembly.make(

@@ -15,6 +15,7 @@ struct Storage: Service {
     let conversations: SQLiteConversationStore
     let agentSessions: AgentSessionMemory
     let runs: SQLiteRunStore
+    let sessions: SQLiteSessionStore
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -42,6 +43,7 @@ struct Storage: Service {
         runs = SQLiteRunStore(
             database: database, maximumSize: configuration.runs.maxSize,
             ttl: max(1, Int(clamping: configuration.runs.ttl.components.seconds)))
+        sessions = SQLiteSessionStore(database: database, files: store)
         loader = FileLoader(store: store, extractor: nil)
         let sniffer = try MagicSniffer()
         files = FileService(

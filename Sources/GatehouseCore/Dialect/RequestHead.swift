@@ -20,6 +20,8 @@ package struct RequestHead: Sendable, Equatable {
     package var namesFiles = false
     /// The native API: the call is to go on without its caller.
     package var isBackground = false
+    /// The native API: the request is one prompt, not a conversation.
+    package var isPrompt = false
 
     /// The quoted value of `model`; `nil` where the path names the model.
     var modelRange: Range<Int>?
@@ -162,6 +164,7 @@ private struct Scan {
     private var session: String?
     private var namesFiles = false
     private var isBackground = false
+    private var isPrompt = false
     private var backend: String?
     private var hasInput = false
     private var isNested = false
@@ -221,7 +224,7 @@ private struct Scan {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
             hasTools: hasTools, isNested: isNested, previousResponse: previousResponse, session: session,
-            namesFiles: namesFiles, isBackground: isBackground, modelRange: range, streamRange: streamRange,
+            namesFiles: namesFiles, isBackground: isBackground, isPrompt: isPrompt, modelRange: range, streamRange: streamRange,
             limitKey: maxTokens == nil ? limitKey : nil, seedKey: seedKey, streamOptions: options,
             streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }
@@ -284,6 +287,7 @@ private struct Scan {
         _ value: (kind: JSONKind, range: Range<Int>), _ bytes: Span<UInt8>
     ) throws(Problem) {
         hasInput = true
+        isPrompt = operation == .generate && value.kind == .string
         switch input.kind {
         case .any: break
         case .text:

@@ -71,6 +71,9 @@ package protocol ArtifactStore: AnyObject, Sendable {
     /// In the order of their names.
     func list(_ place: ArtifactPlace) -> [Artifact]
 
+    /// Removes all of one place.
+    func remove(_ place: ArtifactPlace)
+
     /// The content of one; `nil` when there is none of this name.
     func open(_ name: String, in place: ArtifactPlace) -> (any FileContent)?
 }

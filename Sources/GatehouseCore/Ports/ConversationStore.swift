@@ -17,8 +17,12 @@ package protocol ConversationStore: AnyObject, Sendable {
 
     /// Somebody goes on from a conversation that was found elsewhere.
     func touch(_ id: String, owner: String)
+
+    /// It is not found any more from the moment this returns.
+    func forget(_ id: String, owner: String)
 }
 
 extension ConversationStore {
     package func touch(_ id: String, owner: String) {}
+    package func forget(_ id: String, owner: String) {}
 }

@@ -31,6 +31,7 @@ extension CallDriver {
     }
 
     private func write(_ piece: ByteBuffer) {
+        hear(piece)
         guard let downstream else { return }
         record.bytesOut += piece.readableBytes
         downstream.write(piece)
@@ -48,10 +49,13 @@ extension CallDriver {
             record.status = 200
             markFirstByte()
             record.bytesOut = body.readableBytes
+            hear(whole: body)
+            keepTurn()
             downstream?.respond(head(200), body: body)
         case .finish(let pieces, _):
             open()
             write(pieces)
+            keepTurn()
             downstream?.endStream()
         case .fail(let error): respond(error, with: attempt)
         case .breakOff(let pieces, let error):

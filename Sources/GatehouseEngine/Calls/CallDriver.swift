@@ -40,6 +40,8 @@ package final class CallDriver {
     /// Ticks without a byte for the caller.
     private var silentTicks = 0
     var hasWritten = false
+    /// The session that it is a turn of.
+    var turn: Turn?
     /// The run whose events the caller gets.
     var runID: String?
     /// How long an answer is read on after its caller left.
@@ -71,6 +73,7 @@ package final class CallDriver {
         do throws(GatehouseError) {
             let (head, plan) = try admit()
             if head.isBackground, let runs = memory.runs { return begin(head, runs) }
+            if let session = head.continued { return try begin(in: session, head, plan) }
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
                 return try gather(head, plan, previous: nil)
             }
@@ -121,7 +124,7 @@ package final class CallDriver {
     }
 
     /// Reads the files that the call names, then sends it.
-    private func gather(_ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?) throws(GatehouseError) {
+    func gather(_ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?) throws(GatehouseError) {
         guard let loader = memory.files else { return dispatch(plan, head, previous, files: nil) }
         guard let wish = try CallFiles.wish(request, head, plan, previous: previous) else {
             return dispatch(plan, head, previous, files: nil)
@@ -267,6 +270,7 @@ package final class CallDriver {
         if isDraining { route?.resilience.endDrain() }
         failed = nil
         asked = nil
+        endTurn()
         record.duration = eventLoop.now - request.start
         downstream = nil
         // Handed on, not copied: nobody asks for it any more.

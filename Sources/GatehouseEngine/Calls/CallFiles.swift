@@ -18,7 +18,9 @@ struct CallFiles {
         let ids = isNamed ? try call.operation.dialect.codec.decodeRequest(document).fileIDs : []
         var past: [String] = []
         if let previous {
-            past = try call.operation.dialect.codec.decodeRequest(ResponsesHistory.join(previous, into: document)).fileIDs
+            let whole = call.operation == .generate
+                ? NativeHistory.join(previous, into: document) : try ResponsesHistory.join(previous, into: document)
+            past = try call.operation.dialect.codec.decodeRequest(whole).fileIDs
         }
         guard !ids.isEmpty || !past.isEmpty else { return nil }
         var wish = FileLoader.Wish(

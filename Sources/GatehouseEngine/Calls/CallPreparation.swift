@@ -124,6 +124,8 @@ struct CallPreparation {
         if isResponses {
             plan.identity.echo = ResponsesEcho.members(of: document)
             if let previous = past.previous { document = try ResponsesHistory.join(previous, into: document) }
+        } else if call.operation == .generate, let previous = past.previous {
+            document = NativeHistory.join(previous, into: document)
         }
         var request = try call.operation.dialect.codec.decodeRequest(document)
         request.model = route.model
@@ -205,6 +207,8 @@ final class CallHead {
     var session: String? { json?.session }
     /// The body names files by a member of its own.
     var namesFiles: Bool { json?.namesFiles ?? false }
+    /// The session that the prompt is a turn of.
+    var continued: String? { json?.isPrompt == true ? json?.session : nil }
     /// The call is to go on without its caller.
     var isBackground: Bool { json?.isBackground ?? false }
     /// The most tokens that the caller wants written, where it says so.

@@ -56,6 +56,13 @@ package final class AgentSessionMemory: AgentSessionStore {
         state.withLock { drop(name, &$0) }
     }
 
+    /// Whatever any agent knows of a caller's session.
+    package func forget(session: String, owner: String) {
+        state.withLock { state in
+            for name in state.sessions.keys where name.owner == owner && name.session == session { drop(name, &state) }
+        }
+    }
+
     private static func use(_ name: AgentSessionName, _ state: inout State) {
         state.uses.touch(name)
         state.owners[name.owner, default: Recency()].touch(name)

@@ -8,6 +8,8 @@ package struct CallMemory: Sendable {
     package let files: FileLoader?
     /// Takes calls that are to go on without their callers; `nil` where that is not offered.
     package var runs: RunService?
+    /// Sessions in which a turn is being answered.
+    package let turns = SessionTurns()
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),

@@ -87,6 +87,11 @@ package final class ConversationMemory: ConversationStore {
         return eventLoop.makeSucceededFuture(found)
     }
 
+    package func forget(_ id: String, owner: String) {
+        state.withLock { $0.drop(Key(owner: owner, id: id)) }
+        behind?.forget(id, owner: owner)
+    }
+
     /// Forgets what was used longest ago, until at most half is left.
     package func shrink() {
         state.withLock { state in

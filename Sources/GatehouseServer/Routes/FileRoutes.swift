@@ -103,11 +103,11 @@ enum FileRoutes {
         }
     }
 
-    private static func session(_ name: String) throws(GatehouseError) -> String {
+    static func session(_ name: String, param: String = "session_id") throws(GatehouseError) -> String {
         guard (1...256).contains(name.utf8.count), name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0 != "\u{7F}" })
         else {
             throw GatehouseError(
-                .invalidValue, "A session is named by 1 to 256 bytes without control characters.", param: "session_id")
+                .invalidValue, "A session is named by 1 to 256 bytes without control characters.", param: param)
         }
         return name
     }
@@ -122,7 +122,7 @@ enum FileRoutes {
         return .object(members + (document(record).object ?? []).filter { $0.key != "session" })
     }
 
-    private static func document(_ record: FileRecord) -> JSONValue {
+    static func document(_ record: FileRecord) -> JSONValue {
         .object([
             .init("id", .string(record.id)), .init("name", .string(record.name)),
             .init("type", .string(record.mediaType)), .init("size", .int(record.size)),

@@ -53,7 +53,7 @@ enum LoginRoutes {
     static func add(to routes: ControlRoutes, _ control: LoginControl) {
         routes.add(.post, "/api/agents/:name/login", .admin) { request, caller async throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let account = try account(in: try await fields(request, known: ["account"]))
+            let account = try account(in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
             return respond(try control.start(caller.snapshot, agent(request), account), .accepted)
         }
         routes.add(.get, "/api/agents/:name/login", .admin) { request, caller throws(GatehouseError) in
@@ -63,7 +63,7 @@ enum LoginRoutes {
         }
         routes.add(.post, "/api/agents/:name/login/code", .admin) { request, caller async throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let body = try await fields(request, known: ["account", "code"])
+            let body = try await ControlBody.object(request, atMost: maximumBody, known: ["account", "code"])
             guard let code = body["code"]?.string else {
                 throw GatehouseError(.missingField, "The field code is missing.", param: "code")
             }
@@ -72,7 +72,7 @@ enum LoginRoutes {
         }
         routes.add(.post, "/api/agents/:name/login/cancel", .admin) { request, caller async throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let account = try account(in: try await fields(request, known: ["account"]))
+            let account = try account(in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
             return respond(try control.cancel(caller.snapshot, agent(request), account))
         }
     }
@@ -89,27 +89,6 @@ enum LoginRoutes {
             throw GatehouseError(.invalidValue, "The field account must be the name of an account.", param: "account")
         }
         return name
-    }
-
-    /// The body's fields; no body is none.
-    private static func fields(_ request: Request, known: [String]) async throws(GatehouseError) -> JSONValue {
-        let bytes: ByteBuffer
-        do {
-            bytes = try await request.body.collect(upTo: maximumBody)
-        } catch {
-            throw GatehouseError(.bodyTooLarge, "The body is larger than \(maximumBody) bytes, or broke off.")
-        }
-        guard bytes.readableBytes > 0 else { return .object([]) }
-        // What cannot be read may hold a code: nothing of it is told.
-        guard let value = try? JSONValue(parsing: bytes.readableBytesView), let members = value.object else {
-            throw GatehouseError(.invalidJSON, "The body must be a JSON object.")
-        }
-        for member in members where !known.contains(member.key) {
-            throw GatehouseError(
-                .unknownParameter, "There is no such field; \(known.joined(separator: " and ")) are known.",
-                param: member.key)
-        }
-        return value
     }
 
     private static func respond(_ report: LoginReport, _ status: HTTPResponse.Status = .ok) -> Response {

@@ -158,6 +158,15 @@ package final class DiskArtifactStore: ArtifactStore {
 
     // MARK: Removing
 
+    package func remove(_ place: ArtifactPlace) {
+        collecting.withLock { _ in
+            var walk = FolderWalk()
+            walk.files(in: session(place)) { _, parent, name, _ in unlinkat(parent, name, 0) }
+            rmdir(session(place))
+            rmdir(owner(place))
+        }
+    }
+
     /// Removes what is older than its time, and the folders that are empty then; gives how many files. To be called now and
     /// then.
     package func sweep() -> Int {

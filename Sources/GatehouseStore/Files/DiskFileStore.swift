@@ -133,7 +133,7 @@ package final class DiskFileStore: FileStore {
     }
 
     /// Removes contents that no file has. Within the transaction in which that is seen: nobody else writes meanwhile.
-    private func removeUnreferenced(_ names: [String]) async throws(GatehouseError) -> Int {
+    func removeUnreferenced(_ names: [String]) async throws(GatehouseError) -> Int {
         guard !names.isEmpty else { return 0 }
         return try await database.write { [blobs] db in
             var removed = 0
