@@ -5,6 +5,7 @@ import base64
 import concurrent.futures
 import hashlib
 import os
+import random
 import signal
 import socket
 
@@ -407,3 +408,55 @@ def test_many_at_once(gateway, ann):
     text = asyncio.run(gateway.call("/metrics")).body.decode()
     assert 'gatehouse_uploads_total{outcome="kept"}' in text
     assert len({file["sha256"] for file in ann.files(limit=100)}) == 10
+
+
+# Names
+
+
+HOSTILE = [
+    "../../x.txt", "..\\..\\x.txt", "/etc/cron.d/x.txt", "C:\\x.txt", "a\0b.txt", "%2e%2e%2fx.txt", "\u202egnp.txt",
+    "e\u0301.txt", "\u00e9.txt", ".htaccess.txt", "x.txt.", "x.txt ", "-rf.txt", ".claude/settings.txt", "a" * 300 + ".txt",
+    "\u00e9" * 200 + ".txt", ".txt", "~root.txt", "$(id).txt", "`id`.txt", "a\rb.txt", "a;b|c&d.txt", "\u2066a\u2069.txt",
+    "nul.txt", "com1.txt", "a/./b/../c.txt", "\ufeffa.txt", "x.txt::$DATA", "\u200b.txt", "..txt",
+]  # fmt: skip
+
+
+def hostile_names(count):
+
+
+    chance = random.Random(11)
+    letters = list("aZ0._- /\\:*?\"<>|%~$`'\u00e9\u0301\u202e\u2066\u200f\ufeff\t\r\x7f\x01\U0001f30d")
+    for _ in range(count):
+        yield "".join(chance.choice(letters) for _ in range(chance.randrange(0, 40))) + chance.choice([".txt", "", ".TXT"])
+
+
+def send_named(ann, name, content):
+    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
+    body = b'--x\r\ncontent-disposition: form-data; name="file"; filename="' + quoted + b'"\r\n\r\n' + content + b"\r\n--x--\r\n"
+    return ann.send("POST", "/api/upload", data=body, headers={"content-type": "multipart/form-data; boundary=x"})
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "files" not in path.parts)
+
+
+def test_names_lead_nowhere(start, tmp_path):
+    gateway = start({"keys": [ANN], "files": {"minFree": 0, "extensions": [".txt"]}}, data=tmp_path / "data")
+    ann = Caller(gateway, ANN)
+    ann.upload("first.txt", b"first")
+    before, kept = tree(tmp_path), 0
+    for number, name in enumerate([*HOSTILE, *hostile_names(400)]):
+        made = send_named(ann, name, b"%d" % number)
+        assert made.status_code in (201, 400, 415), (name, made.text)
+        if made.status_code != 201:
+            assert made.json()["error"]["code"] in ("INVALID_FILENAME", "FILE_TYPE_NOT_ALLOWED", "BAD_MULTIPART"), name
+            continue
+        kept += 1
+        shown = made.json()["filename"]
+        assert 0 < len(shown.encode()) <= 259 and not shown.startswith((".", "-", " ")) and shown.lower().endswith(".txt")
+        assert not set(shown) & set('/\\:*?"<>|\0\r\n\t\x7f\u202e\u2066\u2069\u200f\ufeff'), shown
+        assert ann.send("GET", f"/api/files/{made.json()['id']}/content").content == b"%d" % number
+    assert tree(tmp_path) == before
+    assert kept > 150
+    stored = [path for path in (tmp_path / "data/files").rglob("*") if path.is_file()]
+    assert all(set(path.name) <= set("0123456789abcdef") and len(path.name) == 64 for path in stored)
