@@ -1,10 +1,10 @@
 """Sessions that the gateway keeps: they go on, are nobody else's, and go when they are told to."""
 
-import concurrent.futures
 import json
 import socket
 
 import pytest
+import requests
 from harness.gateway import eventually, request_bytes
 from test_files import ANN, BOB, Caller
 from test_runs import ended
@@ -79,19 +79,18 @@ def test_what_failed_is_not_kept(ann):
     assert [text for _, text in said(ann, "s2")] == ["One", "One", "Three", "Three"]
 
 
-def test_one_turn_at_a_time(ann):
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        first = pool.submit(turn, ann, "s3", "One", SLOW, stream=True)
-        refused = eventually(lambda: busy(turn(ann, "s3", "Two")), what="a refusal")
-        assert refused.json()["error"]["code"] == "SESSION_BUSY" and int(refused.headers["retry-after"]) > 0
+def test_one_turn_at_a_time(gateway, ann):
+    body = {"model": SLOW, "prompt": "One", "session_id": "s3", "stream": True}
+    with requests.post(f"{gateway.url}/api/generate", json=body, headers=ann.headers, stream=True, timeout=20) as first:
+        pieces = first.iter_content(4096)
+        next(pieces)
+        refused = turn(ann, "s3", "Two")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "SESSION_BUSY")
+        assert int(refused.headers["retry-after"]) > 0
         assert turn(ann, "another", "Two").status_code == 200
         assert ann.send("DELETE", "/api/sessions/s3").status_code in (404, 409)
-        assert first.result().status_code == 200
+        assert b"event: finished" in b"".join(pieces)
     assert turn(ann, "s3", "Two").status_code == 200
-
-
-def busy(answer):
-    return answer if answer.status_code == 409 else None
 
 
 def test_a_caller_who_left_does_not_hold_a_session(gateway, ann):
