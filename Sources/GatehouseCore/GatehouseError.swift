@@ -110,7 +110,8 @@ extension GatehouseError.Code {
     package var status: Int {
         switch self {
         case .badRequestFraming, .badHost, .invalidJSON, .jsonTooDeep, .missingField, .invalidValue, .invalidArgument,
-            .unknownParameter, .unsupportedParameter, .badMultipart, .invalidFilename, .contextLengthExceeded, .upstreamRejected, .agentInputRejected:
+            .unknownParameter, .unsupportedParameter, .badMultipart, .invalidFilename, .contextLengthExceeded,
+            .upstreamRejected, .agentInputRejected:
             400
         case .invalidAPIKey: 401
         case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403

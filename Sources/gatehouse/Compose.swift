@@ -64,17 +64,7 @@ struct Composition {
         memory.runs = runs
         let frontDoor = FrontDoorServices(
             limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
-        registry.collect { text in
-            text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
-            text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
-            AgentPoolMetrics.write(runner.poolNumbers, to: &text)
-            resilience.write(to: &text)
-            text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
-            text.sample("gatehouse_connections", Double(frontDoor.openConnections))
-            text.family(
-                "gatehouse_memory_pressure", .gauge, help: "Share of server.limits.memory in use; 0 without it.")
-            text.sample("gatehouse_memory_pressure", watch.share)
-        }
+        collectNumbers(runner, resilience, frontDoor, watch)
         let readiness = Readiness()
         var control = ControlServices(
             readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
@@ -114,6 +104,23 @@ struct Composition {
         let keeper = RunKeeper(runs: runs, store: storage.runs, logger: logger)
         try await run([storage, agents, LoginService(desk: desk), keeper, server], signals: signals)
         try await group.shutdownGracefully()
+    }
+
+    /// What is looked up when metrics are asked for.
+    private func collectNumbers(
+        _ runner: AgentRunner, _ resilience: Resilience, _ frontDoor: FrontDoorServices, _ watch: MemoryWatch
+    ) {
+        registry.collect { text in
+            text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
+            text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
+            AgentPoolMetrics.write(runner.poolNumbers, to: &text)
+            resilience.write(to: &text)
+            text.family("gatehouse_connections", .gauge, help: "Connections of clients that are open now.")
+            text.sample("gatehouse_connections", Double(frontDoor.openConnections))
+            text.family(
+                "gatehouse_memory_pressure", .gauge, help: "Share of server.limits.memory in use; 0 without it.")
+            text.sample("gatehouse_memory_pressure", watch.share)
+        }
     }
 
     /// What the configuration allows a connection, and no more connections of both sides than files can be opened for.

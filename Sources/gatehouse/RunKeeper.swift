@@ -31,7 +31,9 @@ struct RunKeeper: Service {
         do throws(GatehouseError) {
             let now = Int(time(nil))
             let count = try await store.interrupt { number in RunService.interruption(number, at: now) }
-            if count > 0 { logger.warning("Runs of an earlier process were interrupted", metadata: ["runs": "\(count)"]) }
+            if count > 0 {
+                logger.warning("Runs of an earlier process were interrupted", metadata: ["runs": "\(count)"])
+            }
         } catch {
             logger.error("Runs of an earlier process could not be looked at", metadata: ["reason": "\(error.message)"])
         }

@@ -224,7 +224,8 @@ private struct Scan {
         RequestHead(
             model: model, stream: stream, wantsUsage: wantsUsage, maxTokens: maxCompletionTokens ?? maxTokens,
             hasTools: hasTools, isNested: isNested, previousResponse: previousResponse, session: session,
-            namesFiles: namesFiles, isBackground: isBackground, isPrompt: isPrompt, modelRange: range, streamRange: streamRange,
+            namesFiles: namesFiles, isBackground: isBackground, isPrompt: isPrompt, modelRange: range,
+            streamRange: streamRange,
             limitKey: maxTokens == nil ? limitKey : nil, seedKey: seedKey, streamOptions: options,
             streamOptionsMember: optionsMember, hasStreamOptions: hasStreamOptions)
     }

@@ -18,7 +18,8 @@ struct CallFiles {
         let ids = isNamed ? try call.operation.dialect.codec.decodeRequest(document).fileIDs : []
         var past: [String] = []
         if let previous {
-            let whole = call.operation == .generate
+            let whole =
+                call.operation == .generate
                 ? NativeHistory.join(previous, into: document) : try ResponsesHistory.join(previous, into: document)
             past = try call.operation.dialect.codec.decodeRequest(whole).fileIDs
         }

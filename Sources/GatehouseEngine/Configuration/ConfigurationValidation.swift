@@ -69,7 +69,8 @@ struct ConfigurationValidation {
                 && letters.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
             if !isEnding {
                 journal.report(
-                    "files.extensions[\(index)]", "\"\(ending)\" is not an ending such as .txt: a dot, then small letters "
+                    "files.extensions[\(index)]",
+                    "\"\(ending)\" is not an ending such as .txt: a dot, then small letters "
                         + "and digits")
             }
         }

@@ -48,7 +48,8 @@ package final class FileLoader: Sendable {
     /// - Throws: `file_not_found` for one that is not there or is another's, `file_too_large`, and what reading throws.
     package func load(_ wish: Wish) async throws(GatehouseError) -> [String: GivenFile] {
         guard wish.ids.count <= FileReferences.maximum else {
-            throw GatehouseError(.invalidValue, "A request may name at most \(FileReferences.maximum) files.", param: "files")
+            throw GatehouseError(
+                .invalidValue, "A request may name at most \(FileReferences.maximum) files.", param: "files")
         }
         var files: [String: GivenFile] = [:]
         var left = Self.maximumContents

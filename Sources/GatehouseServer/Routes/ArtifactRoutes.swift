@@ -56,7 +56,9 @@ enum ArtifactRoutes {
     }
 
     /// What can do no harm when it is shown may be shown.
-    private static func download(_ name: String, _ content: any FileContent) async throws(GatehouseError) -> FileDownload {
+    private static func download(_ name: String, _ content: any FileContent) async throws(GatehouseError)
+        -> FileDownload
+    {
         let head = try await content.read(at: 0, count: 32)
         let type = ArtifactType.of(name, Array(head.readableBytesView))
         return FileDownload(name: name, type: type.text, isShown: type.isShown, content: content)

@@ -60,7 +60,9 @@ enum ByteRange {
     /// both may be ignored.
     static func wanted(_ header: String?, size: Int) throws(GatehouseError) -> Range<Int>? {
         guard let header, header.lowercased().hasPrefix("bytes=") else { return nil }
-        let ends = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
+        let ends = header.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false).map {
+            $0.filter { $0 != " " }
+        }
         guard ends.count == 2, !ends[0].contains(","), !ends[1].contains(","), ends.contains(where: { !$0.isEmpty }),
             ends.allSatisfy({ $0.utf8.allSatisfy { (48...57).contains($0) } })
         else { return nil }
@@ -76,7 +78,8 @@ enum ByteRange {
     }
 
     private static func unsatisfiable(_ size: Int) -> GatehouseError {
-        GatehouseError(.rangeNotSatisfiable, "The file has \(size) bytes; the range begins behind them.", param: "range")
+        GatehouseError(
+            .rangeNotSatisfiable, "The file has \(size) bytes; the range begins behind them.", param: "range")
     }
 }
 

@@ -41,7 +41,8 @@ enum FileRoutes {
             let record = try await record(request, service, owner)
             guard let content = try await service.store.open(record) else { throw unknown }
             let download = FileDownload(
-                name: record.name, type: FileType(mediaType: record.mediaType).contentType, tag: record.digest, content: content)
+                name: record.name, type: FileType(mediaType: record.mediaType).contentType, tag: record.digest,
+                content: content)
             return try download.response(to: request)
         }
     }
@@ -104,7 +105,8 @@ enum FileRoutes {
     }
 
     static func session(_ name: String, param: String = "session_id") throws(GatehouseError) -> String {
-        guard (1...256).contains(name.utf8.count), name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0 != "\u{7F}" })
+        guard (1...256).contains(name.utf8.count),
+            name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0 != "\u{7F}" })
         else {
             throw GatehouseError(
                 .invalidValue, "A session is named by 1 to 256 bytes without control characters.", param: param)

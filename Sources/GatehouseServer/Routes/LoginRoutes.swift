@@ -53,7 +53,8 @@ enum LoginRoutes {
     static func add(to routes: ControlRoutes, _ control: LoginControl) {
         routes.add(.post, "/api/agents/:name/login", .admin) { request, caller async throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let account = try account(in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
+            let account = try account(
+                in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
             return respond(try control.start(caller.snapshot, agent(request), account), .accepted)
         }
         routes.add(.get, "/api/agents/:name/login", .admin) { request, caller throws(GatehouseError) in
@@ -72,7 +73,8 @@ enum LoginRoutes {
         }
         routes.add(.post, "/api/agents/:name/login/cancel", .admin) { request, caller async throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let account = try account(in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
+            let account = try account(
+                in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
             return respond(try control.cancel(caller.snapshot, agent(request), account))
         }
     }

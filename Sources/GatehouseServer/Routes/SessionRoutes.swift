@@ -57,7 +57,8 @@ enum SessionRoutes {
         }
         let messages = try body["messages"].map { value throws(GatehouseError) in try NativeHistory.check(value) } ?? []
         if try await service.store.find(name, owner: owner)?.transcriptEnds != nil {
-            throw GatehouseError(.invalidValue, "There is a session of this name already. Delete it first.", param: "id")
+            throw GatehouseError(
+                .invalidValue, "There is a session of this name already. Delete it first.", param: "id")
         }
         try service.bring(messages, as: name, owner: owner)
         return OperationsRoutes.json(

@@ -86,7 +86,8 @@ struct UploadReader {
         case .part(let name, _, _):
             guard known.contains(name), form.fields[name] == nil else {
                 throw GatehouseError(
-                    .unknownParameter, "There is no such field, or there are two of it.", param: String(name.prefix(64)))
+                    .unknownParameter, "There is no such field, or there are two of it.", param: String(name.prefix(64))
+                )
             }
             field = (name, ByteBuffer())
         case .data(let bytes):
@@ -126,7 +127,8 @@ struct UploadReader {
         for member in members where member.key != "file" && member.key != "filename" {
             guard known.contains(member.key), let text = member.value.string else {
                 throw GatehouseError(
-                    .unknownParameter, "There is no such field, or it is no text.", param: String(member.key.prefix(64)))
+                    .unknownParameter, "There is no such field, or it is no text.", param: String(member.key.prefix(64))
+                )
             }
             form.fields[member.key] = text
         }

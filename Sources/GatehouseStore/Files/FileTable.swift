@@ -40,7 +40,8 @@ enum FileTable {
         ).first
     }
 
-    static func find(named name: String, session: String, owner: String, now: Int, _ db: Database) throws -> FileRecord? {
+    static func find(named name: String, session: String, owner: String, now: Int, _ db: Database) throws -> FileRecord?
+    {
         try fetch(
             db,
             """

@@ -39,7 +39,8 @@ final class GroupCommit: Sendable {
             submit { [onFatal] db in
                 do {
                     let value = try Self.inSavepoint(db, work)
-                    return { failure in continuation.resume(returning: failure.map { .failure($0) } ?? .success(value)) }
+                    return { failure in continuation.resume(returning: failure.map { .failure($0) } ?? .success(value))
+                    }
                 } catch {
                     SQLiteFailure.fatal(error).map(onFatal)
                     let own = SQLiteFailure.error(error)
@@ -65,7 +66,9 @@ final class GroupCommit: Sendable {
                 let own = SQLiteFailure.error(error)
                 return { failure in onEnd(failure ?? own) }
             }
-        } refuse: { onEnd($0) }
+        } refuse: {
+            onEnd($0)
+        }
     }
 
     private static func inSavepoint<Value>(_ db: Database, _ work: (Database) throws -> Value) throws -> Value {

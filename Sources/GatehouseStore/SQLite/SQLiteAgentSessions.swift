@@ -1,5 +1,5 @@
-package import GatehouseCore
 import GRDB
+package import GatehouseCore
 import Glibc
 
 /// Which of an agent's own sessions callers' sessions have become, in the database: what is in memory outlives a restart.

@@ -1,5 +1,5 @@
-import GatehouseCore
 import GRDB
+import GatehouseCore
 import Glibc
 
 /// The database of one gateway: a file, with a log beside it that makes what is told to be kept survive a loss of power.

@@ -44,7 +44,9 @@ package enum SQLiteMaintenance {
     /// - Throws: When there is no database, or something is at the target already.
     package static func backup(_ path: String, to target: String) throws(StoreError) {
         guard access(path, F_OK) == 0 else { throw StoreError(.io, path, "is not there; nothing was ever kept") }
-        guard access(target, F_OK) != 0 else { throw StoreError(.unsafe, target, "is there already; choose another name") }
+        guard access(target, F_OK) != 0 else {
+            throw StoreError(.unsafe, target, "is there already; choose another name")
+        }
         let draft = target + ".part"
         unlink(draft)
         do {

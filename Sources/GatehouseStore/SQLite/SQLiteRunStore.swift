@@ -67,7 +67,9 @@ package final class SQLiteRunStore: RunStore {
         database.writeBehind { db in
             try db.cachedStatement(sql: "UPDATE run SET status = ?, ended = ?, last = ? WHERE id = ?")
                 .execute(arguments: [record.status.rawValue, record.ended, record.last, record.id])
-        } onEnd: { _ in onEnd() }
+        } onEnd: { _ in
+            onEnd()
+        }
     }
 
     package func find(_ id: String, owner: String) async throws(GatehouseError) -> RunRecord? {
@@ -128,7 +130,9 @@ package final class SQLiteRunStore: RunStore {
     /// Runs that an earlier process left behind have ended with it: their last event says so.
     ///
     /// - Returns: How many.
-    package func interrupt(_ event: @escaping @Sendable (_ number: Int) -> ByteBuffer) async throws(GatehouseError) -> Int {
+    package func interrupt(_ event: @escaping @Sendable (_ number: Int) -> ByteBuffer) async throws(GatehouseError)
+        -> Int
+    {
         let now = clock()
         return try await database.write { db in
             let rows = try Row.fetchAll(db, sql: "SELECT id, last FROM run WHERE status = 'running'")

@@ -8,13 +8,31 @@ import Testing
     private static let id = "file-gh" + String(repeating: "a", count: 24)
 
     private static let bodies: [(GatehouseCore.Operation, String)] = [
-        (.chatCompletions, #"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"Read"},{"type":"file","file":{"file_id":"ID"}}]}]}"#),
-        (.responses, #"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"Read"},{"type":"input_file","file_id":"ID"}]}]}"#),
+        (
+            .chatCompletions,
+            #"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"Read"},{"type":"file","file":{"file_id":"ID"}}]}]}"#
+        ),
+        (
+            .responses,
+            #"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"Read"},{"type":"input_file","file_id":"ID"}]}]}"#
+        ),
         (.responses, #"{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"ID"}]}]}"#),
-        (.messages, #"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"ID"}},{"type":"text","text":"Read"}]}]}"#),
-        (.messages, #"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"ID"}}]}]}"#),
-        (.generateContent, #"{"contents":[{"role":"user","parts":[{"fileData":{"fileUri":"https://h/v1beta/files/ID","mimeType":"application/pdf"}},{"text":"Read"}]}]}"#),
-        (.generateContent, #"{"contents":[{"role":"user","parts":[{"file_data":{"file_uri":"ID","mime_type":"image/png"}}]}]}"#),
+        (
+            .messages,
+            #"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"ID"}},{"type":"text","text":"Read"}]}]}"#
+        ),
+        (
+            .messages,
+            #"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"ID"}}]}]}"#
+        ),
+        (
+            .generateContent,
+            #"{"contents":[{"role":"user","parts":[{"fileData":{"fileUri":"https://h/v1beta/files/ID","mimeType":"application/pdf"}},{"text":"Read"}]}]}"#
+        ),
+        (
+            .generateContent,
+            #"{"contents":[{"role":"user","parts":[{"file_data":{"file_uri":"ID","mime_type":"image/png"}}]}]}"#
+        ),
         (.generate, #"{"model":"m","prompt":"Read","files":["ID"]}"#),
         (.generate, #"{"model":"m","prompt":"Read","files":[{"filename":"ID"}]}"#),
         (.generate, #"{"model":"m","messages":[{"role":"user","content":[{"type":"file","id":"ID"}]}]}"#),
@@ -32,7 +50,9 @@ import Testing
         #expect(request.messages.flatMap(\.parts).texts.contains("placed"))
     }
 
-    @Test(arguments: ["", "{}", "file_i", "fileUr", "file", #"{"file":"x","uri":"y"}"#, "ffile-id_file_Id", "profile_image"])
+    @Test(arguments: [
+        "", "{}", "file_i", "fileUr", "file", #"{"file":"x","uri":"y"}"#, "ffile-id_file_Id", "profile_image",
+    ])
     func otherBodiesNameNone(text: String) {
         #expect(!FileReferences.mayBe(in: ByteBuffer(string: text)))
     }
@@ -74,7 +94,9 @@ import Testing
         let media = Media(.base64("AAAA"), mediaType: "application/pdf", name: "a\"b.x", detail: "high")
         #expect(Self.parts(file, takesDocuments: true) == [Part(.document(media))])
         let text = try #require(Self.parts(file, takesDocuments: false).first?.text)
-        #expect(text.contains("<file-k3 name=\"a\\\"b.x\" type=\"application/pdf\" size=3 note=\"1 page\">\nwords\n</file-k3>"))
+        #expect(
+            text.contains(
+                "<file-k3 name=\"a\\\"b.x\" type=\"application/pdf\" size=3 note=\"1 page\">\nwords\n</file-k3>"))
     }
 
     @Test func textsAreTextsForAll() {

@@ -29,7 +29,8 @@ final class FileBench: Sendable {
     ) throws -> DiskFileStore {
         try DiskFileStore(
             database: SQLiteDatabase(path: directory.path + "/gatehouse.db"), folder: directory.path + "/files",
-            quota: quota) { clock.seconds.load(ordering: .relaxed) }
+            quota: quota
+        ) { clock.seconds.load(ordering: .relaxed) }
     }
 
     static func with(

@@ -82,7 +82,9 @@ import Testing
             var ids: [String] = []
             for number in 0..<5 {
                 bench.now += 1
-                ids.append(try await bench.keep("\(number)", bench.record("\(number).txt", purpose: number == 2 ? "x" : "y")).id)
+                ids.append(
+                    try await bench.keep("\(number)", bench.record("\(number).txt", purpose: number == 2 ? "x" : "y"))
+                        .id)
             }
             func page(_ query: FileQuery) async throws -> [String] { try await bench.store.list(query).map(\.id) }
             #expect(try await page(FileQuery(owner: "ann", limit: 2)) == [ids[4], ids[3]])
