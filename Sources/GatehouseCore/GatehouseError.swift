@@ -48,6 +48,7 @@ extension GatehouseError {
         case fileTypeNotAllowed = "file_type_not_allowed"
         case typeMismatch = "type_mismatch"
         case fileNotFound = "file_not_found"
+        case uploadConflict = "upload_conflict"
         case rangeNotSatisfiable = "range_not_satisfiable"
         case unpackedTooLarge = "unpacked_too_large"
         case unprocessableFile = "unprocessable_file"
@@ -120,7 +121,7 @@ extension GatehouseError.Code {
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .sessionBusy, .runCancelled: 409
+        case .sessionBusy, .runCancelled, .uploadConflict: 409
         case .bodyTooLarge, .fileTooLarge, .fileQuotaExceeded, .unpackedTooLarge: 413
         case .uriTooLong: 414
         case .unsupportedMediaType, .fileTypeNotAllowed, .typeMismatch: 415

@@ -19,6 +19,10 @@ package struct ControlServices: Sendable {
     package var artifacts: (any ArtifactStore)?
     /// Takes uploads; `nil` when no files are kept.
     package var files: FileService?
+    /// Why nothing can be kept now; `nil` where it can.
+    package var storageProblem: @Sendable () async -> String? = { nil }
+    /// Uploads in several requests.
+    package var uploads: ResumableUploads?
     /// Calls that go on without their callers; `nil` where that is not offered.
     package var runs: RunService?
     /// What is kept under the names of sessions.
@@ -86,6 +90,7 @@ package enum ServerAssembly {
         ArtifactRoutes.add(to: routes, control.artifacts)
         FileRoutes.add(to: routes, control.files)
         OpenAIFileRoutes.add(to: routes, control.files)
+        ResumableUploadRoutes.add(to: routes, control.uploads)
         RunRoutes.add(to: routes, control.runs)
         SessionRoutes.add(to: routes, control.sessions, control.files)
         if let login = control.login { LoginRoutes.add(to: routes, login) }

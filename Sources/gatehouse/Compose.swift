@@ -57,7 +57,8 @@ struct Composition {
             conversations.shrink()
             seals.shrink()
         }
-        var memory = CallMemory(seals: seals, conversations: conversations, files: storage.loader)
+        let loader = FileLoader(store: storage.files.store, extractor: nil)
+        var memory = CallMemory(seals: seals, conversations: conversations, files: loader)
         let runs = RunService(
             store: storage.runs, memory: memory, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
@@ -72,6 +73,8 @@ struct Composition {
             renderMetrics: renderMetrics)
         control.artifacts = artifacts
         control.files = storage.files
+        control.uploads = storage.uploads
+        control.storageProblem = { await storage.problem() }
         control.runs = runs
         control.sessions = SessionService(
             store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)

@@ -11,7 +11,7 @@ import ServiceLifecycle
 struct Storage: Service {
     let database: SQLiteDatabase
     let files: FileService
-    let loader: FileLoader
+    let uploads: ResumableUploads
     let conversations: SQLiteConversationStore
     let agentSessions: AgentSessionMemory
     let runs: SQLiteRunStore
@@ -44,7 +44,6 @@ struct Storage: Service {
             database: database, maximumSize: configuration.runs.maxSize,
             ttl: max(1, Int(clamping: configuration.runs.ttl.components.seconds)))
         sessions = SQLiteSessionStore(database: database, files: store)
-        loader = FileLoader(store: store, extractor: nil)
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,
@@ -54,6 +53,7 @@ struct Storage: Service {
             sniff: { head in await Self.offload { sniffer.type(of: head) } },
             clock: { time(nil) },
             onEnd: Self.counting(registry))
+        uploads = ResumableUploads(files)
     }
 
     private static func limits(_ responses: ResponsesConfiguration) -> SQLiteConversationStore.Limits {
@@ -91,6 +91,9 @@ struct Storage: Service {
         _exit(CommandFailure.io.rawValue)
     }
 
+    /// Why nothing can be kept now; `nil` where it can.
+    func problem() async -> String? { await database.problem() }
+
     // MARK: Cleaning up
 
     func run() async throws {
@@ -104,6 +107,7 @@ struct Storage: Service {
     }
 
     private func sweep() async {
+        await uploads.sweep()
         do throws(GatehouseError) {
             _ = try await conversations.sweep()
             _ = try await runs.sweep()

@@ -94,12 +94,15 @@ def test_a_locked_database_is_told_and_forgotten(start, tmp_path):
     lock.execute("BEGIN IMMEDIATE")
     refused = ann.upload("b.txt", b"b")
     told(refused, 503, "storage_busy")
+    health = asyncio.run(gateway.call("/health")).json()["storage"]
+    assert health["available"] is False and "locked" in health["reason"]
     assert int(refused.headers["retry-after"]) > 0
     works(gateway)
     assert ann.send("GET", f"/api/files/{kept}/content").content == b"a"
     lock.execute("ROLLBACK")
     lock.close()
     assert ann.upload("b.txt", b"b").status_code == 201
+    assert asyncio.run(gateway.call("/health")).json()["storage"] == {"available": True}
 
 
 def test_a_word_that_nobody_knows_is_one_object_s_trouble(start, tmp_path):

@@ -118,6 +118,8 @@ enum FileRoutes {
     private static func reply(_ record: FileRecord, _ mode: String?) -> JSONValue {
         let members: [JSONValue.Member] = [
             .init("success", .bool(true)), .init("filename", .string(record.name)),
+            // The old service put the text of a document beside it; here it is read when somebody asks for it.
+            .init("extracted_txt", .null),
             .init("context_mode", mode.map { .string($0) } ?? .null),
             .init("session_id", record.session.map { .string($0) } ?? .null),
         ]

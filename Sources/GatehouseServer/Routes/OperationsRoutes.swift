@@ -28,8 +28,8 @@ enum OperationsRoutes {
                 ? json(#"{"status":"ready"}"#)
                 : json(#"{"status":"draining"}"#, status: .serviceUnavailable)
         }
-        routes.add(.get, "/health", .admin) { _, caller throws(GatehouseError) in
-            json(health(services, caller?.snapshot))
+        routes.add(.get, "/health", .admin) { _, caller async throws(GatehouseError) in
+            json(health(services, caller?.snapshot, storage: await services.storageProblem()))
         }
         routes.add(.get, "/metrics", .admin) { _, _ throws(GatehouseError) in
             guard let render = services.renderMetrics else {
@@ -41,7 +41,10 @@ enum OperationsRoutes {
         }
     }
 
-    private static func health(_ services: ControlServices, _ snapshot: RoutingSnapshot?) -> String {
+    /// - Parameter problem: Why nothing can be kept now.
+    private static func health(
+        _ services: ControlServices, _ snapshot: RoutingSnapshot?, storage problem: String?
+    ) -> String {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("status")
@@ -50,6 +53,15 @@ enum OperationsRoutes {
         writer.string(services.version)
         writer.key("connections")
         writer.int(services.openConnections())
+        writer.key("storage")
+        writer.beginObject()
+        writer.key("available")
+        writer.bool(problem == nil)
+        if let problem {
+            writer.key("reason")
+            writer.string(problem)
+        }
+        writer.endObject()
         if let host = services.agentHost() { agents(host, to: &writer) }
         writer.key("upstreams")
         writer.beginArray()

@@ -15,6 +15,8 @@ final class GroupCommit: Sendable {
     private struct Queue {
         var jobs: [(run: Job, refuse: Settlement)] = []
         var isDraining = false
+        /// Why the last transaction was not kept; `nil` where it was.
+        var problem: GatehouseError?
     }
 
     /// Pieces of work in one transaction.
@@ -28,6 +30,9 @@ final class GroupCommit: Sendable {
         self.pool = pool
         self.onFatal = onFatal
     }
+
+    /// Why the last transaction was not kept; `nil` where it was.
+    var problem: GatehouseError? { queue.withLock { $0.problem } }
 
     /// Runs `work` in a transaction, and returns when that is kept.
     ///
@@ -113,11 +118,13 @@ final class GroupCommit: Sendable {
                 guard db.isInsideTransaction else { throw DatabaseError(resultCode: .SQLITE_FULL) }
             }
             try db.commit()
+            queue.withLock { $0.problem = nil }
             for settle in settlements { settle(nil) }
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
             SQLiteFailure.fatal(error).map(onFatal)
             let failure = SQLiteFailure.error(error)
+            queue.withLock { $0.problem = failure }
             for settle in settlements { settle(failure) }
             for job in jobs.dropFirst(settlements.count) { job.refuse(failure) }
         }

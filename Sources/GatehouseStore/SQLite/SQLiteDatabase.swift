@@ -25,7 +25,7 @@ package final class SQLiteDatabase: Sendable {
             let mask = umask(0o077)
             defer { umask(mask) }
             pool = try DatabasePool(path: path, configuration: Self.configuration)
-            try Self.check(pool, path)
+            try pool.read { db in try Self.check(db, path) }
             try SQLiteSchema.migrator.migrate(pool)
         } catch {
             throw Self.problem(error, path)
@@ -49,17 +49,14 @@ package final class SQLiteDatabase: Sendable {
     }
 
     /// Looks for damage, within bounds: a large database is not read through at each start.
-    private static func check(_ pool: DatabasePool, _ path: String) throws {
-        try pool.read { db in
-            if try SQLiteSchema.migrator.hasBeenSuperseded(db) {
-                throw StoreError(
-                    .newer, path,
-                    "was written by a newer version of Gatehouse; run that one, or restore a backup of before")
-            }
-            guard try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 <= checkedPages else { return }
-            let found = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? ""
-            guard found == "ok" else { throw StoreError(.io, path, "is damaged (\(found)); restore a backup") }
+    static func check(_ db: Database, _ path: String) throws {
+        if try SQLiteSchema.migrator.hasBeenSuperseded(db) {
+            throw StoreError(
+                .newer, path, "was written by a newer version of Gatehouse; run that one, or restore a backup of before")
         }
+        guard try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 <= checkedPages else { return }
+        let found = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? ""
+        guard found == "ok" else { throw StoreError(.io, path, "is damaged (\(found)); restore a backup") }
     }
 
     private static let checkedPages = 50_000
@@ -99,6 +96,17 @@ package final class SQLiteDatabase: Sendable {
         onEnd: @escaping @Sendable (GatehouseError?) -> Void = { _ in }
     ) {
         writer.enqueue(work, onEnd: onEnd)
+    }
+
+    /// Why it cannot be read now, or could not be written when somebody last tried; `nil` where it can. Waits for no lock.
+    package func problem() async -> String? {
+        if let problem = writer.problem { return problem.message }
+        do throws(GatehouseError) {
+            return try await read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM sqlite_schema") } == nil
+                ? "The database cannot be read." : nil
+        } catch {
+            return error.message
+        }
     }
 
     /// Waits for what is being written, and moves it from the log into the file.

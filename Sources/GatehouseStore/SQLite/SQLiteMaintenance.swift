@@ -26,6 +26,23 @@ package enum SQLiteMaintenance {
         return Report(known: known, taken: all.filter { !known.contains($0) })
     }
 
+    /// Looks at a database and changes nothing: how many steps it has been through; `nil` where there is none.
+    ///
+    /// - Throws: When it is damaged, cannot be opened, or was written by a newer version.
+    package static func inspect(_ path: String) throws(StoreError) -> Int? {
+        guard access(path, F_OK) == 0 else { return nil }
+        do {
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(5)
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.read { db in try SQLiteDatabase.check(db, path) }
+        } catch {
+            throw SQLiteDatabase.problem(error, path)
+        }
+        return try steps(path).count
+    }
+
     private static func steps(_ path: String) throws(StoreError) -> [String] {
         guard access(path, F_OK) == 0 else { return [] }
         do {

@@ -28,7 +28,19 @@ struct StoreExamination {
                     advice: "it must belong to the user that the gateway runs as")
             ]
         }
-        return [Finding(Self.subject, "access", .ok, directory), room(), key()]
+        return [Finding(Self.subject, "access", .ok, directory), room(), key(), database()]
+    }
+
+    private func database() -> Finding {
+        let path = Storage.place(configuration.storage.path, directory)
+        do throws(StoreError) {
+            guard let steps = try SQLiteMaintenance.inspect(path) else {
+                return Finding(Self.subject, "database", .ok, "is not there yet; the first start makes it")
+            }
+            return Finding(Self.subject, "database", .ok, "\(path), \(steps) steps")
+        } catch {
+            return Finding(Self.subject, "database", .broken, error.description)
+        }
     }
 
     private func room() -> Finding {
