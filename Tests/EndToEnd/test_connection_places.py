@@ -35,18 +35,18 @@ def ended(_):
     return False
 
 
-def full(crowd):
+def full(gateway, crowd):
     """Takes all places with connections that are served."""
     first = crowd.join(1)
-    eventually(lambda: count(crowd, first) == 1, what="the end of those that were there before")
+    eventually(lambda: count(gateway, crowd, first) == 1, what="the end of those that were there before")
     first += crowd.join(PLACES - 1, LIVE)
     assert all(text.startswith(b"HTTP/1.1 200") for text in crowd.read(first[1:], lambda text: b'"live"' in text))
     return first
 
 
-def count(crowd, one):
+def count(gateway, crowd, one):
     """The connections that a connection of the crowd hears of: it adds none by asking."""
-    one[0].send(request_bytes("/health"))
+    one[0].send(gateway.request("/health"))
     text = crowd.read(one, whole)[0]
     return json.loads(text.partition(b"\r\n\r\n")[2])["connections"]
 
@@ -59,7 +59,7 @@ def whole(text):
 
 def test_beyond_the_places_there_is_a_reserve_for_the_operator(gateway):
     with Crowd(gateway.port) as crowd:
-        full(crowd)
+        full(gateway, crowd)
         looks = [LIVE, gateway.request("/metrics"), gateway.request("/health"), gateway.request("/v1/models")]
         for request in looks:
             text = crowd.read(crowd.join(1, request), lambda text: b"\r\n\r\n" in text)[0]
@@ -72,7 +72,7 @@ def test_beyond_the_places_there_is_a_reserve_for_the_operator(gateway):
 
 def test_beyond_the_reserve_one_is_told_without_being_asked(gateway):
     with Crowd(gateway.port) as crowd:
-        full(crowd)
+        full(gateway, crowd)
         crowd.join(RESERVE)
         silent = crowd.read(crowd.join(5), ended)
         assert all(refused(text) and b'"overloaded"' in text for text in silent)
@@ -80,7 +80,7 @@ def test_beyond_the_reserve_one_is_told_without_being_asked(gateway):
 
 def test_a_connection_of_the_reserve_gets_a_place_that_is_free(gateway):
     with Crowd(gateway.port) as crowd:
-        first = full(crowd)
+        first = full(gateway, crowd)
         late = crowd.join(1)
         # Whoever comes behind it is in the reserve as well.
         assert crowd.read(crowd.join(1, LIVE), lambda text: b'"live"' in text)[0].startswith(b"HTTP/1.1 200")
@@ -98,7 +98,7 @@ def connections(gateway):
 
 def test_the_reserve_is_not_to_be_sat_on(gateway):
     with Crowd(gateway.port) as crowd:
-        full(crowd)
+        full(gateway, crowd)
         idlers = crowd.join(RESERVE)
         assert crowd.read(idlers, ended, seconds=15) == [b""] * RESERVE
         assert crowd.read(crowd.join(1, LIVE), lambda text: b'"live"' in text)[0].startswith(b"HTTP/1.1 200")
@@ -108,7 +108,7 @@ def test_a_storm_of_connections_piles_up_nothing(gateway):
     """Those who are refused and do not leave are not waited for once there are many of them."""
     files = len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
     with Crowd(gateway.port) as crowd:
-        first = full(crowd)
+        first = full(gateway, crowd)
         crowd.join(RESERVE)
         stubborn = crowd.join(600)
         most = len(os.listdir(f"/proc/{gateway.process.pid}/fd"))

@@ -100,8 +100,6 @@ def test_f15_a_thousand_slow_bodies(start, faultd, what, status):
     )
     assert senders.statuses == [status] * SENDERS
     assert highest / SENDERS <= 128 << 10
-    # Ten times what is promised.
-    assert delays[int(len(delays) * 0.99)] <= 0.5
 
 
 @pytest.mark.parametrize("where", ["head", "body"])

@@ -8,7 +8,8 @@ extension FrontDoor {
     /// How far a request that Hummingbird answers has come. Its response may end before it.
     struct Passing {
         var requestEnded = false
-        /// Bytes of its body that came so far.
+        /// Bytes of its body, `nil` where that was not said, and those that came so far.
+        var length: Int?
         var received = 0
         var responseEnded = false
         /// Its response asks for the connection's end.
@@ -27,7 +28,7 @@ extension FrontDoor {
         }
         // What the other lane writes goes past what was gathered here.
         flushNow()
-        state = .passing(Passing())
+        state = .passing(Passing(length: fields.bodyLength))
         encourage(head, fields, context)
         passOn(.head(head), context)
     }
@@ -76,8 +77,12 @@ extension FrontDoor {
         }
     }
 
-    /// An error that goes out before the whole request is here.
+    /// An error that goes out while so much of the request is still to come that the connection is not worth it.
     private func isRefusal(_ head: HTTPResponseHead, _ passing: Passing) -> Bool {
-        head.status.code >= 400 && !passing.requestEnded
+        guard head.status.code >= 400, !passing.requestEnded else { return false }
+        return passing.length.map { $0 - passing.received > Self.worthReading } ?? true
     }
+
+    /// Bytes that are read and thrown away for a connection to go on.
+    private static let worthReading = 1 << 20
 }

@@ -45,6 +45,9 @@ struct RequestFields {
         }
     }
 
+    /// Bytes of the body; `nil` where its end tells.
+    var bodyLength: Int? { transferEncodings > 0 ? nil : contentLength.map { Int($0) ?? .max } ?? 0 }
+
     /// The secret a caller shows: `Authorization: Bearer …`, else `x-api-key` or `x-goog-api-key`.
     var token: Substring? {
         guard let authorization else { return apiKey.map { $0[...] } }
