@@ -21,5 +21,6 @@ struct Gatehouse: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, CheckCommand.self, DoctorCommand.self, ModelsCommand.self, AgentsCommand.self,
             MigrateCommand.self, BackupCommand.self, RestoreCommand.self, VersionCommand.self,
+            ReadTextCommand.self,
         ])
 }

@@ -34,6 +34,8 @@ package struct MultipartReader: Sendable {
         /// Behind a boundary: what follows tells whether it was the last.
         case boundary(endsPart: Bool)
         case headers
+        /// At the line break in front of the data.
+        case start(MultipartPartHead)
         case data
         /// Behind the last boundary.
         case closed, ended
@@ -111,6 +113,7 @@ package struct MultipartReader: Sendable {
         case .preamble: try preamble()
         case .boundary(let endsPart): try boundary(endsPart: endsPart)
         case .headers: try headers()
+        case .start(let head): try start(head)
         case .data: data()
         case .closed: close()
         case .ended: try ended()
@@ -164,7 +167,21 @@ package struct MultipartReader: Sendable {
         parts += 1
         guard parts <= limits.parts else { throw Self.bad("has more than \(limits.parts) parts") }
         let head = try MultipartPartHead(view.prefix(end), limit: limits.headerLines)
-        take(end + 2)
+        take(end)
+        state = .start(head)
+        return true
+    }
+
+    /// Some readers take the blank line in front of a boundary for its own line break: the part would have no data, and
+    /// not all that follows up to the next one.
+    private mutating func start(_ head: MultipartPartHead) throws(GatehouseError) -> Bool {
+        if Self.search(delimiter, in: pending.readableBytesUInt8Span) == 0 {
+            guard pending.readableBytes < delimiter.count else {
+                throw Self.bad("has a part without a blank line behind its headers")
+            }
+            return false
+        }
+        take(2)
         state = .data
         queued = .part(name: head.name, filename: head.filename, contentType: head.contentType)
         return true

@@ -63,6 +63,7 @@ package final class AgentRunner: Sendable {
         var waiting: [String: any AgentJob] = [:]
         var running: [String: any AgentJob] = [:]
         var host: AgentHost?
+        var hostWaiters: [CheckedContinuation<AgentHost?, Never>] = []
         var pools: [AgentPool] = []
     }
 
@@ -84,6 +85,28 @@ package final class AgentRunner: Sendable {
 
     /// What this host offers; `nil` until that is known.
     package var host: AgentHost? { state.withLock { $0.host } }
+
+    /// What this host offers, once that is known; `nil` when the runner has ended, or could not begin.
+    func ready() async -> AgentHost? {
+        await withCheckedContinuation { continuation in
+            let answer: AgentHost?? = state.withLock { state in
+                if let host = state.host { return host }
+                if state.isClosed { return .some(nil) }
+                state.hostWaiters.append(continuation)
+                return nil
+            }
+            if let answer { continuation.resume(returning: answer) }
+        }
+    }
+
+    private func tell(_ host: AgentHost?) {
+        let waiters = state.withLock { state in
+            if let host { state.host = host }
+            defer { state.hostWaiters = [] }
+            return state.hostWaiters
+        }
+        for waiter in waiters { waiter.resume(returning: host) }
+    }
 
     /// Takes no more runs and ends those there are: their agents are asked to, and have their grace. Then `run()` returns.
     package func shutDown() {
@@ -139,7 +162,7 @@ package final class AgentRunner: Sendable {
         let host = try await AgentHost.probe(configuration)
         guard !Task.isCancelled else { throw Failure(.cancelled) }
         if let problem = host.sandboxProblem { configuration.onEvent(.noSandbox(problem)) }
-        state.withLock { $0.host = host }
+        tell(host)
         return (lock, host)
     }
 
@@ -166,6 +189,7 @@ package final class AgentRunner: Sendable {
             defer { state.waiting = [:] }
             return Array(state.waiting.values)
         }
+        tell(nil)
         for run in left {
             await run.fail(Failure(.cancelled, detail: "no more agents are run"))
             run.release()

@@ -161,6 +161,8 @@ import Testing
         "--xYz--hello", "--xYz--\n", "--xYz \r\n\r\n--xYz--", "--xYz\n\n--xYz--", "", "hello", "--xyz--\r\n",
         String(repeating: "p", count: 1025) + "\r\n--xYz--\r\n", "--xYz--\r\n" + String(repeating: "e", count: 1025),
         "--xYz\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--xYzz\r\n\r\nc\r\n--xYz--\r\n",
+        // The blank line in front of the data could be the boundary's own.
+        "--xYz\r\nContent-Disposition: form-data; name=a\r\n\r\n--xYz\r\nContent-Disposition: form-data; name=b\r\n\r\nc\r\n--xYz--",
     ]) func `bodies that are refused`(body: String) throws { #expect(try read(body) == .failed(.badMultipart)) }
 
     @Test(arguments: ["--xYz--", "--xYz--\r\n", "\r\n--xYz--", "a\r\n--xYz--\r\nb\r\n\r\nc"])
@@ -187,12 +189,14 @@ import Testing
         let boundary = String(repeating: "-", count: 70)
         var reader = MultipartReader(boundary: boundary)
         reader.feed(ByteBuffer(string: "--\(boundary)\r\n\(Self.file)\r\n\r\n"))
-        #expect(try reader.next() == .part(name: "file", filename: "a.txt", contentType: nil))
+        #expect(try reader.next() == nil)
         let piece = ByteBuffer(string: String(repeating: "\r\n" + String(repeating: "-", count: 71), count: 900))
         var given = 0
         for round in 1...200 {
             reader.feed(piece)
-            while case .data(let bytes)? = try reader.next() { given += bytes.readableBytes }
+            while let event = try reader.next() {
+                if case .data(let bytes) = event { given += bytes.readableBytes }
+            }
             #expect(round * piece.readableBytes - given <= 74)
         }
     }

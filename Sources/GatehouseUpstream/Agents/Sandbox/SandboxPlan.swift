@@ -40,6 +40,13 @@ struct SandboxPlan: Sendable, Equatable {
         var workspace: String
         var masks: [WorkspaceMasks.Mask] = []
         var promptFile: String?
+        var shown: [Shown] = []
+    }
+
+    /// A file that is seen at another place than its own, and not changed.
+    struct Shown: Sendable {
+        var path: String
+        var place: String
     }
 
     /// The plan of a run on a host.
@@ -56,6 +63,7 @@ struct SandboxPlan: Sendable, Equatable {
         for path in run.writable { arguments += ["--bind", path, path] }
         addWorkspace(run, host)
         if let file = run.promptFile { arguments += ["--ro-bind", file, Self.promptFile] }
+        for file in run.shown { arguments += ["--ro-bind", file.path, file.place] }
         arguments += ["--ro-bind", host.supervisor, Self.first, "--chdir", Self.workspace, "--remount-ro", "/", "--"]
     }
 
