@@ -57,7 +57,7 @@ struct Composition {
             conversations.shrink()
             seals.shrink()
         }
-        let loader = FileLoader(store: storage.files.store, extractor: nil)
+        let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
         var memory = CallMemory(seals: seals, conversations: conversations, files: loader)
         let runs = RunService(
             store: storage.runs, memory: memory, observer: observer,
