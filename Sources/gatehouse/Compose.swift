@@ -58,11 +58,11 @@ struct Composition {
             seals.shrink()
         }
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
-        var memory = CallMemory(seals: seals, conversations: conversations, files: loader)
+        let lasting = CallMemory(seals: seals, conversations: conversations, files: loader)
         let runs = RunService(
-            store: storage.runs, memory: memory, observer: observer,
+            store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
-        memory.runs = runs
+        let memory = lasting.offering(runs)
         let frontDoor = FrontDoorServices(
             limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
         collectNumbers(runner, resilience, frontDoor, watch)

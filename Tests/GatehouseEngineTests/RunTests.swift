@@ -28,7 +28,9 @@ struct RunTests {
             onEnd()
         }
 
-        func find(_ id: String, owner: String) async throws(GatehouseError) -> RunRecord? { state.withLock { $0.ended } }
+        func find(_ id: String, owner: String) async throws(GatehouseError) -> RunRecord? {
+            state.withLock { $0.ended }
+        }
         func list(owner: String, atMost limit: Int) async throws(GatehouseError) -> [RunRecord] { [] }
         func delete(_ id: String, owner: String) async throws(GatehouseError) -> Bool { false }
 
@@ -147,7 +149,8 @@ struct RunTests {
     }
 
     @Test func commentsAndHalvesAreNoEvents() {
-        let bytes = ByteBuffer(string: ": keep-alive\n\nid: 1\nevent: a\ndata: {}\n\nevent: b\n\nid: x\n\nid: 2\nevent: c")
+        let bytes = ByteBuffer(
+            string: ": keep-alive\n\nid: 1\nevent: a\ndata: {}\n\nevent: b\n\nid: x\n\nid: 2\nevent: c")
         #expect(Self.numbers(bytes) == [1])
         let after = NumberedEvents.after(1, in: ByteBuffer(string: "id: 1\nevent: a\n\nid: 2\nevent: b\n\n"))
         #expect(String(buffer: after) == "id: 2\nevent: b\n\n")

@@ -10,15 +10,17 @@ package enum FileReferences {
     /// Whether a body may name files at all, by a look at its bytes: the members that do so are called `file_id`, `fileUri`
     /// or `file_uri`. It may be wrong about a body that does not, never about one that spells them plainly.
     package static func mayBe(in body: ByteBuffer) -> Bool {
-        body.withUnsafeReadableBytes { bytes in
-            // The last of seven bytes tells how far the next look may go.
-            var end = 6
-            while end < bytes.count {
-                let step = Int(steps[Int(bytes[end])])
-                if step == 0, isName(bytes, end) { return true }
-                end += max(step, 1)
+        steps.withUnsafeBufferPointer { steps in
+            body.withUnsafeReadableBytes { bytes in
+                // The last of seven bytes tells how far the next look may go.
+                var end = 6
+                while end < bytes.count {
+                    let step = Int(steps[Int(bytes[end])])
+                    if step == 0, isName(bytes, end) { return true }
+                    end += max(step, 1)
+                }
+                return false
             }
-            return false
         }
     }
 
@@ -34,7 +36,9 @@ package enum FileReferences {
     }()
 
     private static func isName(_ bytes: UnsafeRawBufferPointer, _ end: Int) -> Bool {
-        names.contains { name in
+        // All of them begin alike, and hardly anything else does.
+        guard bytes[end - 6] == UInt8(ascii: "f"), bytes[end - 4] == UInt8(ascii: "l") else { return false }
+        return names.contains { name in
             for index in 0..<7 where bytes[end - 6 + index] != name[index] { return false }
             return true
         }

@@ -1,22 +1,29 @@
 package import GatehouseCore
 
-/// What calls leave behind for those that go on from them.
-package struct CallMemory: Sendable {
+/// What calls leave behind for those that go on from them. A class: each call is handed it several times.
+package final class CallMemory: Sendable {
     package let seals: SealMemory
     package let conversations: any ConversationStore
     /// Reads uploaded files; `nil` where none are kept.
     package let files: FileLoader?
     /// Takes calls that are to go on without their callers; `nil` where that is not offered.
-    package var runs: RunService?
+    package let runs: RunService?
     /// Sessions in which a turn is being answered.
-    package let turns = SessionTurns()
+    package let turns: SessionTurns
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
-        files: FileLoader? = nil
+        files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns()
     ) {
         self.seals = seals
         self.conversations = conversations
         self.files = files
+        self.runs = runs
+        self.turns = turns
+    }
+
+    /// The same, for calls that may begin runs.
+    package func offering(_ runs: RunService) -> CallMemory {
+        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns)
     }
 }

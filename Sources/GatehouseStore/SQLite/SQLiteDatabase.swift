@@ -52,7 +52,8 @@ package final class SQLiteDatabase: Sendable {
     static func check(_ db: Database, _ path: String) throws {
         if try SQLiteSchema.migrator.hasBeenSuperseded(db) {
             throw StoreError(
-                .newer, path, "was written by a newer version of Gatehouse; run that one, or restore a backup of before")
+                .newer, path, "was written by a newer version of Gatehouse; run that one, or restore a backup of before"
+            )
         }
         guard try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 <= checkedPages else { return }
         let found = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? ""
