@@ -27,7 +27,11 @@ private struct HTMLReader {
             case UInt8(ascii: "<") where isMarkup: try markup()
             case UInt8(ascii: "&"): try reference()
             case 0x20, 0x09...0x0D:
-                if preformatted > 0 { try sink.append(bytes[index] == 0x0D ? 0x20 : bytes[index]) } else { try sink.blank() }
+                if preformatted > 0 {
+                    try sink.append(bytes[index] == 0x0D ? 0x20 : bytes[index])
+                } else {
+                    try sink.blank()
+                }
                 index += 1
             default:
                 let end = bytes[index...].firstIndex { $0 == 0x3C || $0 == 0x26 || $0 <= 0x20 } ?? bytes.endIndex
@@ -66,7 +70,7 @@ private struct HTMLReader {
             if preformatted == 0 || name != "br" { try sink.endLine() } else { try sink.append(0x0A) }
             if name == "li", !isEnd { try sink.append("- ".utf8) }
         } else if name == "td" || name == "th", isEnd {
-            try sink.append(0x09)
+            try sink.endCell()
         }
     }
 
@@ -111,11 +115,14 @@ private struct HTMLReader {
     }
 
     private static let hidden: Set<String> = [
-        "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "select", "canvas", "audio", "video",
+        "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "select", "canvas", "audio",
+        "video",
     ]
     private static let blocks: Set<String> = [
-        "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "dialog", "div", "dl", "dt",
-        "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr",
+        "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "dialog", "div", "dl",
+        "dt",
+        "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header",
+        "hr",
         "html", "legend", "li", "main", "nav", "ol", "option", "p", "section", "summary", "table", "tbody", "tfoot",
         "thead", "title", "tr", "ul",
     ]

@@ -104,12 +104,9 @@ struct Inflate {
     private mutating func copy(_ length: Int, from distance: Int) throws(ReadingFailure) {
         guard distance <= output.count else { throw .damaged }
         guard length <= limit - output.count else { throw .unpacked }
+        // A slice of the output would hold on to it, and each appending would copy it all.
         let start = output.count - distance
-        if distance >= length {
-            output += output[start..<(start + length)]
-        } else {
-            for offset in 0..<length { output.append(output[start + offset]) }
-        }
+        for place in start..<(start + length) { output.append(output[place]) }
     }
 
     private mutating func tables() throws(ReadingFailure) -> (HuffmanTable, HuffmanTable) {
@@ -140,7 +137,8 @@ struct Inflate {
 
     private static let codeOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
     private static let lengths = [
-        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227,
+        258,
     ]
     private static let lengthBits = [
         0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,

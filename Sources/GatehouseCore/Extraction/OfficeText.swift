@@ -86,7 +86,7 @@ enum WordText {
                 if reader.isNamed("Fallback") { fallback -= 1 }
                 if reader.isNamed("tbl") { tables -= 1 }
                 if reader.isNamed("p") { tables > 0 ? try sink.blank() : try sink.append(0x0A) }
-                if reader.isNamed("tc") { try sink.append(0x09) }
+                if reader.isNamed("tc") { try sink.endCell() }
                 if reader.isNamed("tr") { try sink.endLine() }
             }
         }

@@ -21,7 +21,8 @@ package enum PageText {
         try sink.endLine()
         var text = ExtractedText(text: String(decoding: sink.bytes, as: UTF8.self), pages: count)
         if !hasText {
-            text = ExtractedText(text: "", note: "This PDF has no text; it may be a scan, which has pictures only.", pages: count)
+            text = ExtractedText(
+                text: "", note: "This PDF has no text; it may be a scan, which has pictures only.", pages: count)
         } else if pages.count > count {
             text.note = "Only the first \(count) pages were read."
         }

@@ -30,6 +30,12 @@ struct TextSink {
         if let last = bytes.last, last != 0x0A { try append(0x0A) }
     }
 
+    /// Ends a cell of a table.
+    mutating func endCell() throws(ReadingFailure) {
+        while bytes.last == 0x20 { bytes.removeLast() }
+        try append(0x09)
+    }
+
     /// A blank, where there is none yet.
     mutating func blank() throws(ReadingFailure) {
         guard let last = bytes.last, last != 0x20, last != 0x09, last != 0x0A else { return }

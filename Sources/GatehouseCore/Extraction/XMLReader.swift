@@ -152,7 +152,8 @@ struct XMLReader {
             while place < attributes.upperBound, Self.isBlank(bytes[place]) || bytes[place] == UInt8(ascii: "=") {
                 place += 1
             }
-            guard place < attributes.upperBound, bytes[place] == UInt8(ascii: "\"") || bytes[place] == UInt8(ascii: "'"),
+            guard place < attributes.upperBound,
+                bytes[place] == UInt8(ascii: "\"") || bytes[place] == UInt8(ascii: "'"),
                 let end = bytes[(place + 1)..<attributes.upperBound].firstIndex(of: bytes[place])
             else { throw .damaged }
             if bytes[start..<nameEnd].elementsEqual(name.utf8) {

@@ -7,6 +7,8 @@ struct ZipDirectory {
     /// Bytes of all members unpacked, and their ratio to the bytes of the file.
     static let sizeLimit = 200 << 20
     static let ratioLimit = 100
+    /// So much may come out of any file: text that repeats itself is packed a thousand times smaller.
+    static let smallSize = 4 << 20
     /// Of one member that is unpacked.
     static let unpackLimit = 64 << 20
 
@@ -103,7 +105,9 @@ struct ZipDirectory {
 
     private func checkSizes() throws(ReadingFailure) {
         let total = members.values.reduce(0) { $0.capped(adding: $1.size) }
-        guard total <= Self.sizeLimit, total / Self.ratioLimit <= file.count else { throw .unpacked }
+        guard total <= Self.sizeLimit, total <= Self.smallSize || total / Self.ratioLimit <= file.count else {
+            throw .unpacked
+        }
     }
 
     /// Members that share bytes are how a small file becomes a large one.

@@ -23,11 +23,13 @@ struct ExtractionRun {
     let configuration: AgentRunnerConfiguration
 
     /// What the reader printed.
-    func output() async throws(ReadingFailure) -> [UInt8] {
+    ///
+    /// - Throws: What a `ReadingFailure` is told as, and `sandbox_unavailable` when it could not be started.
+    func output() async throws(GatehouseError) -> [UInt8] {
         let id = "text-\(UInt64.random(in: .min ... .max))"
         let base = configuration.runsDirectory
         let made = await offload { Result { () throws(Failure) in try RunDirectory(below: base, id: id) } }
-        guard case .success(let directory) = made else { throw .limit }
+        guard case .success(let directory) = made else { throw Self.noSandbox }
         let collected = await collect(in: directory)
         let report = await offload { RunReport.read(directory.reportFile) }
         // A supervisor that was killed could not see to it that nothing is left.
@@ -35,8 +37,12 @@ struct ExtractionRun {
             _ = try? await Supervisor(path: configuration.supervisor).reap(base, only: directory.name)
         }
         await offload { directory.remove() }
-        return try verdict(collected, report)
+        if let phase = report?.phase, phase == .sandbox || phase == .start { throw Self.noSandbox }
+        do throws(ReadingFailure) { return try verdict(collected, report) } catch { throw error.error }
     }
+
+    private static let noSandbox = GatehouseError(
+        .sandboxUnavailable, "The sandbox that files are read in could not be put up.")
 
     private func verdict(_ collected: ReaderOutput.State, _ report: RunReport?) throws(ReadingFailure) -> [UInt8] {
         guard !collected.isBeyond, let report, report.phase == .run, !report.isOutOfMemory else { throw .limit }
@@ -92,7 +98,8 @@ struct ExtractionRun {
             supervisor: configuration.supervisor, command: command.words,
             arguments: options(directory) + ["--sandboxed", "--"] + plan.arguments + inside + ["--"] + command.words,
             environment: [
-                "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": SandboxPlan.home, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+                "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": SandboxPlan.home, "LANG": "C.UTF-8",
+                "LC_ALL": "C.UTF-8",
                 "SWIFT_BACKTRACE": "enable=no",
             ],
             directory: directory.work, grace: Self.grace, outputLimit: Self.outputLimit)
@@ -101,8 +108,9 @@ struct ExtractionRun {
     private func options(_ directory: RunDirectory) -> [String] {
         let memory = String(limits.memory)
         var options = [
-            "--grace-ms", "200", "--parent", String(getpid()), "--run", directory.path, "--cpu-s", String(limits.cpuSeconds),
-            "--nofile", "64", "--fsize", String(1 << 20), "--data", memory,
+            "--grace-ms", "200", "--parent", String(getpid()), "--run", directory.path, "--cpu-s",
+            String(limits.cpuSeconds),
+            "--nofile", "256", "--fsize", String(1 << 20), "--data", memory,
         ]
         if host.canLimit("memory") { options += ["--memory", memory] }
         if host.canLimit("pids") { options += ["--tasks", "64"] }

@@ -17,6 +17,8 @@ final class ExtractionSlots: Sendable {
         waitingLimit = waiting
     }
 
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     /// Returns when there is a place; `release` gives it back.
     ///
     /// - Throws: `overloaded` when too many wait already, `shutting_down` when the task is cancelled meanwhile.

@@ -4,7 +4,7 @@ import NIOCore
 
 /// Reads the text of files. Plain text is what it is; all else is taken apart in a process of its own for each file, in the
 /// sandbox that agents are run in, without network and with little time and memory: PDF by `pdftotext`, Office files and
-/// pages by this program itself, which is started anew for it ([decision 16](docs/decisions)).
+/// pages by this program itself, which is started anew for it (docs/decisions/0016).
 package final class SandboxedTextExtractor: TextExtractor {
     package struct Limits: Sendable {
         package var cpuSeconds = 5
@@ -92,12 +92,12 @@ package final class SandboxedTextExtractor: TextExtractor {
         let run = ExtractionRun(
             command: command, input: content.path, host: host, sandbox: sandbox, limits: limits,
             configuration: runner.configuration)
-        do throws(ReadingFailure) { return try await run.output() } catch {
+        do throws(GatehouseError) { return try await run.output() } catch {
             // The file may have been deleted meanwhile; what was kept of it is held, but not its name.
             guard await offload({ access(content.path, F_OK) == 0 }) else {
                 throw GatehouseError(.fileNotFound, "There is no such file any more.", param: "file")
             }
-            throw error.error
+            throw error
         }
     }
 
@@ -113,7 +113,9 @@ package final class SandboxedTextExtractor: TextExtractor {
             }
             return ReaderProgram.pdf(pdftotext, path: path)
         case .own(let kind):
-            guard let program else { throw GatehouseError(.internalError, "The program that reads files is not found.") }
+            guard let program else {
+                throw GatehouseError(.internalError, "The program that reads files is not found.")
+            }
             return ReaderProgram.own(program, kind)
         case .plain: throw GatehouseError(.internalError, "Plain text needs no program.")
         }

@@ -39,7 +39,9 @@ package enum TextReader {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         var count = 0
         while count < bytes.count {
-            let read = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count) }
+            let read = bytes.withUnsafeMutableBytes {
+                Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count)
+            }
             if read < 0, errno == EINTR { continue }
             guard read > 0 else { throw .damaged }
             count += read
