@@ -83,7 +83,7 @@ enum PrivateFile {
         guard fsync(descriptor) == 0 else { throw StoreError(.io, path, "cannot be written: \(reason())") }
     }
 
-    private static func sync(_ directory: String) throws(StoreError) {
+    static func sync(_ directory: String) throws(StoreError) {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw StoreError(.io, directory, "cannot be opened: \(reason())") }
         defer { close(descriptor) }

@@ -13,17 +13,28 @@ final class BlobFolder: Sendable {
     /// - Throws: When the folder cannot be made or used.
     init(path: String) throws(StoreError) {
         self.path = path
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw StoreError(.io, path, "cannot be made: \(PrivateFile.reason())")
-        }
+        var isNew = try Self.make(path)
         for part in 0...255 {
-            let folder = path + "/" + Self.hex([UInt8(part)])
-            guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-                throw StoreError(.io, folder, "cannot be made: \(PrivateFile.reason())")
-            }
+            isNew = try Self.make(path + "/" + Self.hex([UInt8(part)])) || isNew
         }
         descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else { throw StoreError(.io, path, "cannot be opened: \(PrivateFile.reason())") }
+        // A content is as safe as the folders that lead to it.
+        if isNew {
+            guard fsync(descriptor) == 0 else {
+                throw StoreError(.io, path, "cannot be written: \(PrivateFile.reason())")
+            }
+            try PrivateFile.sync(path + "/..")
+        }
+    }
+
+    /// Whether the folder had to be made.
+    private static func make(_ folder: String) throws(StoreError) -> Bool {
+        if mkdir(folder, 0o700) == 0 { return true }
+        guard errno == EEXIST else {
+            throw StoreError(.io, folder, "cannot be made: \(PrivateFile.reason())")
+        }
+        return false
     }
 
     deinit {
