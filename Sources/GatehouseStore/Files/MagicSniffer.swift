@@ -18,11 +18,13 @@ package final class MagicSniffer: Sendable {
         let pointer: magic_t
     }
 
-    private let pool: Mutex<[Cookie]>
+    private let pool = Mutex<[Cookie]>([])
 
+    /// Looks whether libmagic works, and keeps nothing: its database takes 8 MiB, and a gateway may never see an upload.
+    ///
     /// - Throws: `StoreError` `.io` when libmagic finds no database of its own.
     package init() throws(StoreError) {
-        pool = Mutex([try Self.open()])
+        magic_close(try Self.open().pointer)
     }
 
     deinit {

@@ -8,6 +8,7 @@ enum SQLiteSchema {
         migrator.registerMigration("1 files") { try $0.execute(sql: files) }
         migrator.registerMigration("2 conversations") { try $0.execute(sql: conversations) }
         migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
+        migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
         return migrator
     }
 
@@ -31,6 +32,9 @@ enum SQLiteSchema {
         CREATE INDEX file_by_blob ON file (blob);
         CREATE INDEX file_by_end ON file (expires) WHERE expires IS NOT NULL;
         """
+
+    /// Finds the oldest of an owner without touching bodies: what stands behind one in a row is reached through all its pages.
+    private static let conversationsByOwner = "CREATE INDEX conversation_by_owner ON conversation (owner, used DESC, id);"
 
     /// `body` holds the events from number `first` to number `last`, as they were sent.
     private static let runs = """
