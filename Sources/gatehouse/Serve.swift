@@ -67,6 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             try await composition.serve(
                 onRunning: { port in
+                    ProcessMemory.forgetStart()
                     Self.announce(configuration.server, port: port, newKey: isNew ? adminKey : nil, directory)
                 },
                 onReload: { Self.reload(loader, logs, logger) })

@@ -7,3 +7,7 @@ void gatehouse_return_large_memory(void);
 
 /* Gives memory that is free back to the system, as far as whole pages of it are. */
 void gatehouse_trim_memory(void);
+
+/* Lets go of the program's own code that is in memory: what was needed to start is not needed again, and what is comes back
+ * from the file's pages, which the system has. */
+void gatehouse_forget_code(void);

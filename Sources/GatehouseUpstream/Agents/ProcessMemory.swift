@@ -7,4 +7,9 @@ package enum ProcessMemory {
     package static func returnLargePieces() {
         gatehouse_return_large_memory()
     }
+
+    /// Lets go of the code that was needed to start, half of all memory at rest.
+    package static func forgetStart() {
+        gatehouse_forget_code()
+    }
 }
