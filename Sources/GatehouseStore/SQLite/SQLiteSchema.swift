@@ -34,7 +34,8 @@ enum SQLiteSchema {
         """
 
     /// Finds the oldest of an owner without touching bodies: what stands behind one in a row is reached through all its pages.
-    private static let conversationsByOwner = "CREATE INDEX conversation_by_owner ON conversation (owner, used DESC, id);"
+    private static let conversationsByOwner =
+        "CREATE INDEX conversation_by_owner ON conversation (owner, used DESC, id);"
 
     /// `body` holds the events from number `first` to number `last`, as they were sent.
     private static let runs = """
