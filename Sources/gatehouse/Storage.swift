@@ -4,7 +4,6 @@ import GatehouseEngine
 import GatehouseStore
 import Glibc
 import Logging
-import NIOPosix
 import ServiceLifecycle
 
 /// What is kept on disks, and what cleans up there. As a service it is the last to end: whoever else ends may still write.
@@ -50,7 +49,7 @@ struct Storage: Service {
             settings: FileSettings(
                 maximumSize: settings.maxSize, endings: settings.extensions,
                 ttl: max(1, Int(clamping: settings.ttl.components.seconds))),
-            sniff: { head in await Self.offload { sniffer.type(of: head) } },
+            sniff: { head in await sniffer.sniff(head) },
             clock: { time(nil) },
             onEnd: Self.counting(registry))
         uploads = ResumableUploads(files)
@@ -66,12 +65,6 @@ struct Storage: Service {
     static func place(_ path: String?, _ directory: String) -> String {
         let path = path ?? ""
         return path.hasPrefix("/") ? path : directory + "/" + path
-    }
-
-    private static func offload<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            NIOThreadPool.singleton.submit { _ in continuation.resume(returning: work()) }
-        }
     }
 
     /// Uploads by how they ended, under the name of the contract.

@@ -8,10 +8,7 @@ extension CallDriver {
 
     func begin(_ head: CallHead, _ runs: RunService) {
         let (owner, session, model) = (request.principal.name, request.session, head.model)
-        let begun = eventLoop.makeFutureWithTask {
-            try await runs.begin(owner: owner, session: session, model: model)
-        }
-        begun.assumeIsolated().whenComplete { result in
+        wait(for: { try await runs.begin(owner: owner, session: session, model: model) }) { result in
             switch result {
             case .success(let run):
                 // Also when the caller has left by now: it was to go on without him.
@@ -45,8 +42,7 @@ extension CallDriver {
             pause = eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { self.follow(run, after: last) }
             return
         }
-        let next = eventLoop.makeFutureWithTask { try await run.next(after: last) }
-        next.assumeIsolated().whenComplete { result in
+        wait(for: { try await run.next(after: last) }) { result in
             if self.isSettled { return }
             switch result {
             case .success(let batch) where batch.isEnd:

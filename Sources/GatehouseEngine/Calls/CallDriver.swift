@@ -129,8 +129,7 @@ package final class CallDriver {
         guard let wish = try CallFiles.wish(request, head, plan, previous: previous) else {
             return dispatch(plan, head, previous, files: nil)
         }
-        let loaded = eventLoop.makeFutureWithTask { try await loader.load(wish) }
-        loaded.assumeIsolated().whenComplete { result in
+        wait(for: { try await loader.load(wish) }) { result in
             guard !self.isSettled else { return }
             switch result {
             case .success(let files): self.dispatch(plan, head, previous, files: files)
@@ -138,6 +137,15 @@ package final class CallDriver {
                 self.refuse(error as? GatehouseError ?? GatehouseError(.internalError, "The files could not be read."))
             }
         }
+    }
+
+    /// Goes on, on this loop, with what must be waited for elsewhere: a disk or another call. The only tasks that calls have;
+    /// calls that name no files and begin no runs have none. Each ends with its work, which is bounded in itself, and whoever
+    /// goes on looks first whether the call is over by then.
+    func wait<Value: Sendable>(
+        for work: @escaping @Sendable () async throws -> Value, _ goOn: @escaping (Result<Value, any Error>) -> Void
+    ) {
+        eventLoop.makeFutureWithTask(work).assumeIsolated().whenComplete(goOn)
     }
 
     private func dispatch(

@@ -91,11 +91,5 @@ package final class FileService: Sendable {
     func end(wish: Int?) -> Int { clock() + min(wish ?? settings.ttl, settings.ttl) }
 
     /// An id that nobody guesses.
-    static func makeID() -> String { FileReferences.prefix + randomLetters(24) }
-
-    /// Five bits of chance in each.
-    static func randomLetters(_ count: Int) -> String {
-        let letters = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
-        return String(decoding: (0..<count).map { _ in letters[Int.random(in: 0..<letters.count)] }, as: UTF8.self)
-    }
+    static func makeID() -> String { FileReferences.prefix + RandomLetters.make(24) }
 }

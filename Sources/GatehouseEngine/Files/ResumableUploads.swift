@@ -113,7 +113,7 @@ package final class ResumableUploads: Sendable {
             throw GatehouseError(
                 .fileQuotaExceeded, "This key has \(Self.perOwner) uploads on their way. End or abandon some.")
         }
-        let upload = Upload(service, plan, length: length, purpose: purpose, id: FileService.randomLetters(26))
+        let upload = Upload(service, plan, length: length, purpose: purpose, id: RandomLetters.make(26))
         try await upload.begin()
         uploads.withLock { $0[upload.id] = upload }
         return upload

@@ -95,7 +95,7 @@ package final class RunService: Sendable {
     }
 
     /// An id that nobody guesses.
-    private static func makeID() -> String { "run_" + FileService.randomLetters(26) }
+    private static func makeID() -> String { "run_" + RandomLetters.make(26) }
 
     // MARK: Ending
 

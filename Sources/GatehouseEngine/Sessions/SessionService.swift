@@ -66,5 +66,5 @@ package final class SessionService: Sendable {
     }
 
     /// A name that nobody guesses.
-    package static func makeName() -> String { "ses_" + FileService.randomLetters(26) }
+    package static func makeName() -> String { "ses_" + RandomLetters.make(26) }
 }

@@ -1,7 +1,6 @@
 import GatehouseCore
 import Hummingbird
 import NIOCore
-import NIOPosix
 
 /// Bodies of the control plane's requests.
 enum ControlBody {
@@ -29,9 +28,4 @@ enum ControlBody {
         }
         return value
     }
-}
-
-/// A loop for what must be asked on one.
-enum MultiThreadedLoops {
-    static var any: any EventLoop { MultiThreadedEventLoopGroup.singleton.any() }
 }

@@ -3,6 +3,7 @@ import GatehouseEngine
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOPosix
 
 /// `/api/sessions`: what is kept under the names of sessions, for the key that they belong to. Whatever is another's is as if
 /// it did not exist.
@@ -71,7 +72,7 @@ enum SessionRoutes {
     ) async throws(GatehouseError) -> Response {
         let name = FileRoutes.id(request)
         guard let summary = try await service.store.find(name, owner: owner) else { throw SessionService.unknown }
-        let messages = try await service.messages(name, owner: owner, on: MultiThreadedLoops.any)
+        let messages = try await service.messages(name, owner: owner, on: MultiThreadedEventLoopGroup.singleton.any())
         var list: [FileRecord] = []
         if let files { list = try await files.store.list(FileQuery(owner: owner, session: name, limit: 1000)) }
         return OperationsRoutes.json(

@@ -44,6 +44,11 @@ package final class MagicSniffer: Sendable {
         }
     }
 
+    /// As `type(of:)`, on a thread that may block.
+    package func sniff(_ head: [UInt8]) async -> String? {
+        await BlockingWork.run { [self] in type(of: head) }
+    }
+
     private func putBack(_ cookie: Cookie) {
         let isKept = pool.withLock { cookies in
             guard cookies.count < Self.poolLimit else { return false }
