@@ -5,6 +5,7 @@ package struct VirtualKey: Sendable, Equatable {
     package var role: Role
     /// The models it may use; none when empty.
     package var models: [ModelPattern]
+    package var membership = Membership()
 
     package init(name: String, role: Role, models: [ModelPattern]) {
         self.name = name
@@ -17,6 +18,19 @@ package struct VirtualKey: Sendable, Equatable {
         case admin
         /// May call models.
         case member
+    }
+}
+
+/// Whose key it is: who shares its limits, its budgets and its bill. Each by its id, `nil` where it belongs to none.
+package struct Membership: Sendable, Equatable {
+    package var user: String?
+    package var team: String?
+    package var organization: String?
+
+    package init(user: String? = nil, team: String? = nil, organization: String? = nil) {
+        self.user = user
+        self.team = team
+        self.organization = organization
     }
 }
 

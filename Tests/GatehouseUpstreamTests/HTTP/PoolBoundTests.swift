@@ -157,6 +157,8 @@ import Testing
         #expect(try served.wait().text == "one")
         // The last socket does not rest: another may need it.
         #expect(peer.seesEnd())
+        // The peer sees the end while the loop is still closing; the socket is given back one turn of the loop later.
+        try first.onLoop { _ in }
         try first.onLoop { _ in }
         let later = second.start()
         let next = try other.accept()
