@@ -24,7 +24,10 @@ extension LoginControl {
         self.init(
             start: { snapshot, agent, name throws(GatehouseError) in
                 let (settings, account) = try Self.find(snapshot, agent, name)
-                return LoginReport(try desk.start(settings, account: account))
+                let status = try desk.start(settings, account: account)
+                // Calls go to the others meanwhile; what its end takes back.
+                if !status.phase.isOver { snapshot.resilience.accounts(of: agent)?.reserve(account.name, true) }
+                return LoginReport(status)
             },
             status: { snapshot, agent, name throws(GatehouseError) in
                 LoginReport(try desk.status(agent, try Self.find(snapshot, agent, name).1.name))
@@ -76,6 +79,7 @@ enum LoginEnds {
     /// A login that holds brings its account back; the log tells how each ended, and nothing of what was typed or shown.
     static func noting(_ resilience: Resilience, _ logger: Logger) -> @Sendable (LoginStatus) -> Void {
         { status in
+            resilience.accounts(of: status.agent)?.reserve(status.account, false)
             if status.phase == .succeeded {
                 resilience.accounts(of: status.agent)?.probed(status.account, isSignedIn: true)
             }

@@ -143,6 +143,8 @@ struct UpstreamFactory: Sendable {
         entry.accounts = settings.accounts.map {
             AccountPool.Member($0.name, concurrency: $0.concurrency, weight: $0.weight)
         }
+        entry.accountQueue.queue = settings.pool.queue
+        entry.accountQueue.longestWait = Interval(settings.pool.wait)
         entry.defaultModel = settings.model ?? ""
         entry.fallbackModels = settings.fallbackModels
         return entry
@@ -165,7 +167,7 @@ struct UpstreamFactory: Sendable {
 extension AgentAccount {
     init(_ account: AgentConfiguration.Account, of agent: String, in dataDirectory: String) {
         let home = account.home ?? Self.home(of: account.name, agent: agent, in: dataDirectory)
-        self.init(name: account.name, home: home)
+        self.init(name: account.name, home: home, concurrency: account.concurrency)
     }
 }
 
@@ -198,6 +200,7 @@ extension AgentSettings {
         readable = settings.read
         writable = settings.write
         directory = settings.directory
+        opensFiles = settings.files.map { $0 == .path }
         limits.cpuSeconds = Int(settings.limits.cpu.components.seconds)
         limits.openFiles = settings.limits.openFiles
         limits.fileSize = settings.limits.fileSize

@@ -34,8 +34,9 @@ import Testing
         scene.answer("p")
     }
 
+    /// The process has ended badly.
     private func fail(_ scene: RouteScene, _ failure: Failure) {
-        endRuns(scene)
+        for request in scene.requests("p") { request.account?.end(behind: failure) }
         scene.fail("p", failure)
     }
 
@@ -60,12 +61,92 @@ import Testing
         let first = scene.start()
         first.driver.clientGone()
         let second = scene.start()
-        #expect(second.status == 503 && second.code == "overloaded" && second.downstream.head?.retryAfter == 1)
+        #expect(accounts(scene) == ["a"] && second.status == nil, "it waits")
         endRuns(scene)
-        let third = scene.start()
+        scene.loop.run()
+        #expect(accounts(scene) == ["a", "a"])
+        answer(scene)
+        #expect(second.status == 200 && scene.observer.records.last?.account == "a")
+        #expect(scene.isAtRest)
+    }
+
+    @Test func whoWaitsInVainIsTold() {
+        let scene = scene([.init("a")])
+        let first = scene.start()
+        let second = scene.start()
+        scene.loop.advanceTime(by: .seconds(61))
+        #expect(second.status == 503 && second.code == "overloaded" && second.downstream.head?.retryAfter == 1)
+        answer(scene)
+        #expect(first.status == 200 && accounts(scene) == ["a"])
+        _ = scene.start()
+        answer(scene)
+        #expect(accounts(scene) == ["a", "a"] && scene.isAtRest)
+    }
+
+    /// The place of a call that left while it waited goes to the next one.
+    @Test func whoLeavesTheQueueTakesNoAccount() {
+        let scene = scene([.init("a")])
+        _ = scene.start()
+        let (second, third) = (scene.start(), scene.start(owner: "bob"))
+        second.driver.clientGone()
+        answer(scene)
+        scene.loop.run()
         answer(scene)
         #expect(third.status == 200 && accounts(scene) == ["a", "a"])
-        #expect(scene.isAtRest)
+        // It is let in and leaves in the same moment.
+        _ = scene.start()
+        let fourth = scene.start()
+        endRuns(scene)
+        fourth.driver.clientGone()
+        scene.loop.run()
+        _ = scene.start()
+        #expect(accounts(scene).count == 4)
+        answer(scene)
+    }
+
+    /// The account that a call waits for uses its window up meanwhile.
+    @Test func whoWaitsForAnAccountThatRestsIsToldWhen() {
+        let scene = scene([.init("a")])
+        _ = scene.start()
+        let second = scene.start()
+        fail(scene, Failure(.quota, retryAfter: 300))
+        scene.loop.run()
+        #expect(second.status == 429 && second.code == "agent_quota_exhausted")
+        #expect(second.downstream.head?.retryAfter == 300 && scene.isAtRest)
+    }
+
+    /// Time itself makes room: an account's rest is over while others are still busy.
+    @Test func aRestThatEndsLetsSomebodyIn() {
+        let scene = scene([.init("a"), .init("b")])
+        _ = scene.start()
+        fail(scene, Failure(.quota, retryAfter: 20))
+        #expect(accounts(scene) == ["a", "b"])
+        let second = scene.start()
+        #expect(second.status == nil && accounts(scene).count == 2)
+        scene.loop.advanceTime(by: .seconds(22))
+        #expect(accounts(scene) == ["a", "b", "a"])
+        answer(scene)
+        #expect(second.status == 200)
+    }
+
+    /// While somebody logs in, no run begins there.
+    @Test func anAccountThatIsReservedIsLeftAlone() {
+        let scene = scene([.init("a"), .init("b")])
+        _ = scene.snapshot
+        scene.resilience.accounts(of: "p")?.reserve("a", true)
+        for _ in 0..<2 {
+            _ = scene.start()
+            answer(scene)
+        }
+        #expect(accounts(scene) == ["b", "b"] && states(scene) == ["logging_in", "usable"])
+        _ = scene.start()
+        let waiting = scene.start()
+        #expect(accounts(scene).count == 3)
+        scene.resilience.accounts(of: "p")?.reserve("a", false)
+        scene.loop.run()
+        #expect(accounts(scene).last == "a")
+        answer(scene)
+        #expect(waiting.status == 200)
     }
 
     @Test(arguments: [Failure.Kind.quota, .rate, .auth])

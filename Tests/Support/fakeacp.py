@@ -60,6 +60,22 @@ def use_tool(session):
     return outcome
 
 
+def look(folder, text):
+    """What lies at the places that the prompt names, and whether it could be changed."""
+    import re
+    seen = {}
+    for path in re.findall(r"((?:(?:/[a-z]+)+/)?files/[\w.-]*\w)", text):
+        with open(path, "rb") as file:
+            seen[path] = file.read().decode("latin-1")
+        try:
+            open(path, "ab").close()
+            seen[path + " written"] = True
+        except OSError:
+            pass
+    seen["folder"] = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return seen
+
+
 def prompt(request):
     session = request["params"]["sessionId"]
     text = "".join(block["text"] for block in request["params"]["prompt"])
@@ -85,6 +101,8 @@ def prompt(request):
     told = {"instance": instance, "session": session, "turns": len(sessions[session]), "prompt": text}
     if todo.get("tool"):
         told["outcome"] = use_tool(session)
+    if "look" in todo:
+        told["seen"] = look(todo["look"], text)
     if "call" in todo:
         told["answer"] = ask(todo["call"], path="/etc/passwd")
     say(session, todo.get("say", json.dumps(told)))

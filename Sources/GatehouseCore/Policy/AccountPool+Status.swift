@@ -7,6 +7,11 @@ extension AccountPool {
         /// The agent's own model rests, or all do.
         case resting
         case signedOut = "signed_out"
+        /// Somebody logs in: no run begins there.
+        case loggingIn = "logging_in"
+
+        /// Whether the agent's own model may be used.
+        package var isUsable: Bool { self == .usable || self == .limited }
     }
 
     package struct Status: Sendable, Equatable {
@@ -41,7 +46,8 @@ extension AccountPool {
                 .sorted { ($0.until, $0.model ?? "") < ($1.until, $1.model ?? "") }
             let own = account.rest(model).flatMap { $0.until > now ? $0 : nil }
             let state: State =
-                account.isSignedOut ? .signedOut : own != nil ? .resting : rests.isEmpty ? .usable : .limited
+                account.isReserved
+                ? .loggingIn : account.isSignedOut ? .signedOut : own != nil ? .resting : rests.isEmpty ? .usable : .limited
             return Status(
                 name: account.member.name, state: state, running: account.running,
                 concurrency: account.member.concurrency, rests: rests,

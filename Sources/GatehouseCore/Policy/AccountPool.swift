@@ -56,6 +56,8 @@ package struct AccountPool: Sendable {
         var runs = 0
         var lastUse: UInt64 = 0
         var isSignedOut = false
+        /// Somebody is to be alone with it.
+        var isReserved = false
         /// By model; `everyModel` for all.
         var rests: [String: Rest] = [:]
         /// By kind.
@@ -114,7 +116,9 @@ package struct AccountPool: Sendable {
 
     private func isFree(_ index: Int, _ model: String, _ now: Instant) -> Bool {
         let account = accounts[index]
-        guard !account.isSignedOut, account.running < account.member.concurrency else { return false }
+        guard !account.isSignedOut, !account.isReserved, account.running < account.member.concurrency else {
+            return false
+        }
         return account.rest(model).map { $0.until <= now && !$0.isProbed } ?? true
     }
 
@@ -156,6 +160,11 @@ package struct AccountPool: Sendable {
     /// Whether another account could take this call now.
     package func hasFree(model: String, passing: Positions, now: Instant) -> Bool {
         accounts.indices.contains { !passing.contains($0) && isFree($0, model, now) }
+    }
+
+    /// Whether there is an account that a call has not tried.
+    package func hasOthers(than tried: Positions) -> Bool {
+        accounts.indices.contains { !tried.contains($0) }
     }
 
     /// When the first account may be used again; `nil` when one does not rest now, or all are signed out.
@@ -236,6 +245,12 @@ package struct AccountPool: Sendable {
             return
         }
         accounts[index].windows[limit.kind] = limit
+    }
+
+    /// Somebody is to be alone with an account, for a login: no run begins there. `false` takes that back.
+    package mutating func reserve(_ index: Int, _ isReserved: Bool) {
+        guard accounts.indices.contains(index) else { return }
+        accounts[index].isReserved = isReserved
     }
 
     /// Forgets what speaks against an account: somebody logged in, or says so.

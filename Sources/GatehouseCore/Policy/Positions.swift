@@ -16,6 +16,14 @@ package struct Positions: Sendable, Equatable {
         }
     }
 
+    package mutating func remove(_ position: Int) {
+        switch position {
+        case 0..<64: low &= ~(1 << UInt64(position))
+        case 64..<128: high &= ~(1 << UInt64(position - 64))
+        default: break
+        }
+    }
+
     package func contains(_ position: Int) -> Bool {
         switch position {
         case 0..<64: low & 1 << UInt64(position) != 0

@@ -11,6 +11,9 @@ package protocol Upstream: AnyObject, Sendable {
     /// Whether files that it makes on the way are kept for the caller.
     var keepsArtifacts: Bool { get }
 
+    /// Whether it is given files as they are (`UpstreamRequest.files`), instead of what stands in them.
+    var takesFiles: Bool { get }
+
     /// Starts one attempt. Called on `eventLoop`; every call of `reply` is made on that loop, none of them before this
     /// returns, and none after `receivedEnd`, `failed`, `finish()` or `cancel()`.
     func start(
@@ -21,6 +24,7 @@ package protocol Upstream: AnyObject, Sendable {
 extension Upstream {
     package var sandbox: String? { nil }
     package var keepsArtifacts: Bool { false }
+    package var takesFiles: Bool { false }
 }
 
 /// What an upstream is spoken to in.
@@ -64,6 +68,8 @@ package struct UpstreamRequest: Sendable {
     package var tenant = ""
     /// The caller's session (`X-Session-ID`).
     package var session: String?
+    /// Files of this gateway that the request names, by what it calls them: for upstreams that take files.
+    package var files: [String: GivenFile] = [:]
 
     package init(
         id: String, surface: Surface = .generation, lane: UpstreamLane, model: String, stream: Bool, payload: Payload,
@@ -89,6 +95,9 @@ package protocol AccountLease: AnyObject, Sendable {
 
     /// Gives the place back. Ending it again does nothing.
     func end()
+
+    /// The same of a run that failed: nobody is given a place at an account of which that is not known yet.
+    func end(behind failure: Failure)
 }
 
 /// The listener of one attempt; confined to the attempt's event loop.

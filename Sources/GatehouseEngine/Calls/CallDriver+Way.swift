@@ -19,7 +19,7 @@ extension CallDriver {
                 beginning = .fresh
             }
         }
-        if case .queue(let index) = choice { return wait(at: index, beginning) }
+        if case .queue(let index, let room) = choice { return wait(at: index, in: room, beginning) }
         giveUp(problem)
     }
 
@@ -62,9 +62,8 @@ extension CallDriver {
         record.dropped = attempt.dropped
     }
 
-    private func wait(at index: Int, _ beginning: AttemptMachine.Beginning) {
-        guard let deployment = route?.plan.places[index].deployment else { return }
-        let place = QueuePlace(deployment, on: eventLoop)
+    private func wait(at index: Int, in room: any WaitingRoom, _ beginning: AttemptMachine.Beginning) {
+        let place = QueuePlace(room, on: eventLoop)
         let since = eventLoop.now
         queue = place
         place.enter(owner: request.principal.name) { verdict in
@@ -73,7 +72,7 @@ extension CallDriver {
             if waited > .zero { self.record.queued = waited }
             switch verdict {
             case .admitted:
-                self.go(to: self.route?.admitted(at: index, now: self.now), beginning)
+                self.go(to: self.route?.admitted(at: index, in: room, now: self.now), beginning)
             case .refused(let seconds):
                 self.route?.refusedByQueue(at: index, retryAfter: seconds, hasWaited: waited > .zero)
                 self.go(to: self.route?.next(now: self.now), .fresh)

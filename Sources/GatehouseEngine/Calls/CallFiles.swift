@@ -28,8 +28,10 @@ struct CallFiles {
             ids: ids, owner: call.principal.name, session: call.session ?? defaultSession)
         wish.past = past
         for place in plan.places {
-            wish.needs.contents = true
-            if !takesDocuments(place.route, place.condition?.features) { wish.needs.documentTexts = true }
+            // Who opens files by itself has a use for the text of documents, beside them.
+            let opens = place.route.entry.upstream.takesFiles
+            if !opens { wish.needs.contents = true }
+            if opens || !takesDocuments(place.route, place.condition?.features) { wish.needs.documentTexts = true }
         }
         return wish
     }
@@ -45,8 +47,13 @@ struct CallFiles {
         _ files: [String: GivenFile], into request: inout CanonicalRequest, takesDocuments: Bool, mark: String
     ) {
         let forms = FileForms(takesDocuments: takesDocuments, mark: mark)
-        request.placeFiles { id, part in
-            files[id].map { forms.parts(for: $0, in: part) } ?? [.text("A file was given here that is kept no more.")]
-        }
+        request.placeFiles { id, part in files[id].map { forms.parts(for: $0, in: part) } ?? [missing] }
     }
+
+    /// The same for a target that takes files as they are: of those that an earlier turn named, some may be gone.
+    static func placeMissing(_ files: [String: GivenFile], in request: inout CanonicalRequest) {
+        request.placeFiles { id, _ in files[id] == nil ? [missing] : nil }
+    }
+
+    private static let missing = Part.text("A file was given here that is kept no more.")
 }

@@ -137,13 +137,17 @@ struct CallPreparation {
         return request
     }
 
-    private func placeFiles(
+    private mutating func placeFiles(
         _ past: Past, into request: inout CanonicalRequest, _ route: Route, _ features: Features?
     ) throws(GatehouseError) {
         guard past.memory.files != nil, !request.fileIDs.isEmpty else { return }
         guard let files = past.files else {
             // Its name was spelled so that nobody looked for it.
             throw FileLoader.unknown
+        }
+        if route.entry.upstream.takesFiles {
+            self.request.files = files
+            return CallFiles.placeMissing(files, in: &request)
         }
         CallFiles.place(
             files, into: &request, takesDocuments: CallFiles.takesDocuments(route, features),

@@ -6,8 +6,8 @@ struct CallRoute {
     /// Where a call goes next.
     enum Choice {
         case target(TargetLease)
-        /// All that could take it are full: it waits at this one.
-        case queue(at: Int)
+        /// All that could take it are full: it waits at this one, in this room.
+        case queue(at: Int, any WaitingRoom)
         case none
     }
 
@@ -56,6 +56,8 @@ struct CallRoute {
     private let end: Instant
     /// The place at an agent's account that was entered last.
     private var lent: AccountBook.Lease?
+    /// Targets all of whose accounts had runs enough when they were looked at last.
+    private var crowded = Positions()
 
     /// - Parameter deadline: The caller's own, where it has one.
     init(_ plan: RoutePlan, _ resilience: Resilience, _ caller: Caller, deadline: Instant?, now: Instant) {
@@ -96,7 +98,7 @@ struct CallRoute {
             }
         }
         if let full {
-            if !hasWaited { return .queue(at: full) }
+            if !hasWaited { return queue(at: full) }
             fullFor = fullFor ?? 1
         }
         return failing.map { resort(to: $0, now) } ?? .none
@@ -106,7 +108,7 @@ struct CallRoute {
         switch enter(index, .lastResort, now) {
         case .entered(let permit, let key): return .target(lease(index, key, permit))
         case .full:
-            if !hasWaited { return .queue(at: index) }
+            if !hasWaited { return queue(at: index) }
             fullFor = fullFor ?? 1
             return .none
         case .open, .noKey(nil): return .none
@@ -120,13 +122,25 @@ struct CallRoute {
     mutating func again(at index: Int, now: Instant) -> Choice {
         switch enter(index, .atOnce, now) {
         case .entered(let permit, let key): return .target(lease(index, key, permit))
-        case .full where !hasWaited: return .queue(at: index)
+        case .full where !hasWaited: return queue(at: index)
         case .full, .open, .noKey(.some): return next(now: now)
         case .noKey(nil): break
         }
         let other = next(now: now)
         if case .none = other { return resort(to: index, now) }
         return other
+    }
+
+    /// Where a call waits for a target that is full: for one of its accounts, or for its turn there.
+    private func queue(at index: Int) -> Choice {
+        let place = plan.places[index]
+        guard crowded.contains(index), let accounts = place.accounts else { return .queue(at: index, place.deployment) }
+        return .queue(at: index, AccountWait(accounts, wish(at: index)))
+    }
+
+    private func wish(at index: Int) -> AccountQueue.Wish {
+        AccountQueue.Wish(
+            owner: caller.owner, model: plan.places[index].route.model, sticky: caller.account, passing: triedKeys)
     }
 
     private mutating func note(_ rest: Deployment.Rest, at index: Int) {
@@ -136,8 +150,9 @@ struct CallRoute {
 
     /// The call's turn in the queue has come. When the target fails by then and no other has room, it is asked all the same
     /// in the place that the call has: whoever gave it up would have to wait anew.
-    mutating func admitted(at index: Int, now: Instant) -> Choice {
+    mutating func admitted(at index: Int, in room: any WaitingRoom, now: Instant) -> Choice {
         hasWaited = true
+        if let wait = room as? AccountWait { return admitted(at: index, with: wait.take(), now) }
         switch enter(index, .fromQueue, now) {
         case .entered(let permit, let key): return .target(lease(index, key, permit))
         case .full, .noKey(.some): return next(now: now)
@@ -151,6 +166,15 @@ struct CallRoute {
             return next(now: now)
         }
         return .target(lease(index, key, permit))
+    }
+
+    /// It has the account that it waited for; or there is none to wait for, and it is found out why.
+    private mutating func admitted(at index: Int, with account: AccountBook.Lent?, _ now: Instant) -> Choice {
+        guard let account else { return next(now: now) }
+        switch enter(index, with: account, .atOnce, now) {
+        case .entered(let permit, let key): return .target(lease(index, key, permit))
+        case .full, .noKey, .open: return next(now: now)
+        }
     }
 
     private func leavePlace(at index: Int, _ now: Instant) {
@@ -183,18 +207,13 @@ struct CallRoute {
     private mutating func enter(
         _ index: Int, with accounts: AccountBook, _ way: Deployment.Way, _ now: Instant
     ) -> Deployment.Admission {
-        let place = plan.places[index]
         let isWaiting = way == .fromQueue || way == .fromQueueLastResort
-        switch accounts.lend(model: place.route.model, sticky: caller.account, passing: triedKeys, now: now) {
-        case .lent(let account, let position):
-            let admission = place.deployment.enter(way, passing: Positions(), now: now)
-            guard case .entered(let permit, _) = admission else { return admission }
-            passed.insert(index)
-            triedKeys.insert(position)
-            lent = account
-            return .entered(permit, key: position)
+        crowded.remove(index)
+        switch accounts.lend(wish(at: index), now: now) {
+        case .lent(let account): return enter(index, with: account, way, now)
         case .busy:
             if isWaiting { leavePlace(at: index, now) }
+            crowded.insert(index)
             return .full
         case .resting(let until, let kind):
             if isWaiting { leavePlace(at: index, now) }
@@ -203,6 +222,20 @@ struct CallRoute {
             if isWaiting { leavePlace(at: index, now) }
             return .noKey(Deployment.Rest(until: .distantFuture, kind: .auth))
         }
+    }
+
+    private mutating func enter(
+        _ index: Int, with account: AccountBook.Lent, _ way: Deployment.Way, _ now: Instant
+    ) -> Deployment.Admission {
+        let admission = plan.places[index].deployment.enter(way, passing: Positions(), now: now)
+        guard case .entered(let permit, _) = admission else {
+            account.lease.end()
+            return admission
+        }
+        passed.insert(index)
+        triedKeys.insert(account.index)
+        lent = account.lease
+        return .entered(permit, key: account.index)
     }
 
     private mutating func lease(_ index: Int, _ key: Int, _ permit: CircuitBreaker.Permit?) -> TargetLease {

@@ -19,6 +19,8 @@ package struct AgentConfiguration: Sendable, Equatable {
     /// Further files and folders that it may read, and that it may write, inside its sandbox.
     package var read: [String] = []
     package var write: [String] = []
+    /// How it is given files; `nil` is the kind's own way.
+    package var files: Files?
     /// A folder that it works in and cannot change; `nil` gives it an empty one.
     package var directory: String?
     /// Processes at the same time.
@@ -56,6 +58,14 @@ package struct AgentConfiguration: Sendable, Equatable {
             self.name = name
             self.value = value
         }
+    }
+
+    /// How an agent is given the files that a call names.
+    package enum Files: String, Sendable, CaseIterable {
+        /// To open: their paths stand in the prompt.
+        case path
+        /// What stands in them, in the prompt.
+        case text
     }
 
     /// A login of an agent. An item of `agents[].accounts`.

@@ -55,6 +55,7 @@ extension ConfigurationReader {
         section.read("network", .flag, into: &agent.network)
         section.readList("read", .absolutePath, into: &agent.read)
         section.readList("write", .absolutePath, into: &agent.write)
+        section.read("files", .word, into: &agent.files)
         section.read("directory", .absolutePath, into: &agent.directory)
         section.read("concurrency", .integer(1...1000), into: &agent.concurrency)
         section.read("driver", .word, into: &agent.driver)

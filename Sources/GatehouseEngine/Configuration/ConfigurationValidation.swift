@@ -176,7 +176,11 @@ struct ConfigurationValidation {
             journal.report("\(path).driver", "\"\(driver.rawValue)\" is none of \(agent.kind); it knows \(known)")
         }
         if (agent.driver ?? drivers.first) == .oneShot {
-            let idle = [("pool", agent.pool != .init()), ("permissions", agent.permissions != nil)]
+            var pool = agent.pool
+            let usual = AgentConfiguration.Pool()
+            // Calls wait for accounts of such agents as well.
+            if !agent.accounts.isEmpty { (pool.queue, pool.wait) = (usual.queue, usual.wait) }
+            let idle = [("pool", pool != .init()), ("permissions", agent.permissions != nil)]
             for (key, _) in idle.filter(\.1) {
                 journal.report(
                     "\(path).\(key)", "means nothing for processes of one call each; leave it out, or set driver")

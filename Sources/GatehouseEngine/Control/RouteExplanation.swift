@@ -121,7 +121,7 @@ package struct RouteExplanation {
     private static func rest(
         of accounts: AccountBook, _ model: String, _ now: Instant
     ) -> (Target.Verdict, String)? {
-        switch accounts.look(model: model, now: now) {
+        switch accounts.forecast(model: model, now: now) {
         case .account: nil
         case .busy: (.full, "each of its accounts has runs enough")
         case .resting(let until, _): (.passedOver, "its accounts rest for \((until - now).retryAfter) s")

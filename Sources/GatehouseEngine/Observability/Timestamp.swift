@@ -3,7 +3,8 @@ import Glibc
 
 /// A time as logs write it: RFC 3339, UTC, milliseconds.
 package struct Timestamp: Sendable {
-    private let seconds: Int
+    /// Since 1970.
+    let seconds: Int
     private let milliseconds: Int
 
     /// This moment, by the system's clock.

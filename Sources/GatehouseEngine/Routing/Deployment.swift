@@ -169,8 +169,6 @@ package final class Deployment: Sendable {
     }
 
     /// Into the queue, where each key waits behind its own calls only.
-    ///
-    /// - Parameter resume: Told once, unless the call leaves the queue by itself.
     func wait(owner: String, now: Instant, resume: @escaping Resume) -> Entry {
         var displaced: (Resume, Int)?
         let entry: Entry = state.withLock { state in

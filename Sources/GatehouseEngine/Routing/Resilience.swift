@@ -90,7 +90,7 @@ package final class Resilience: Sendable {
                     known.accounts[entry.name]
                     ?? AccountBook(
                         agent: entry.name, members: entry.accounts, model: entry.defaultModel, alert: accountAlert)
-                book.update(members: entry.accounts, model: entry.defaultModel)
+                book.update(members: entry.accounts, model: entry.defaultModel, queue: entry.accountQueue)
                 books[entry.name] = book
             }
             known.accounts = books

@@ -21,6 +21,8 @@ package struct UpstreamEntry: Sendable {
     package var keys: [String] = []
     /// An agent's logins.
     package var accounts: [AccountPool.Member] = []
+    /// How many calls may wait for one of them, and how long.
+    package var accountQueue = AccountQueue.Settings()
     /// Its model when a caller names only the agent; empty for the agent's own.
     package var defaultModel = ""
     /// Models of it that are tried when it has no capacity for the one that was asked for, or does not know it.

@@ -20,6 +20,8 @@ package protocol AgentCLI: Sendable {
     var needsNetwork: Bool { get }
     /// Whether it acts on `/command` and `@path` inside a prompt, so that these must be defused.
     var readsCommands: Bool { get }
+    /// Whether it can open files that lie in the folder it works in.
+    var opensFiles: Bool { get }
     /// What is known of its versions, and of how it is installed and logged in.
     var contract: AgentContract { get }
 
@@ -51,6 +53,7 @@ extension AgentCLI {
     package var fileVariables: [String] { [] }
     package var needsNetwork: Bool { true }
     package var readsCommands: Bool { true }
+    package var opensFiles: Bool { true }
     package var contract: AgentContract { AgentContract() }
     package var drivers: [AgentDriver] { [.oneShot] }
 

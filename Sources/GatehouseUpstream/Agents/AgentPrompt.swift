@@ -27,21 +27,24 @@ package enum AgentPrompt {
     }
 
     /// What in a request an agent cannot take, in words for the caller; `nil` when it can be rendered.
-    package static func problem(_ request: CanonicalRequest) -> GatehouseError? {
+    ///
+    /// - Parameter takesFiles: Files are laid beside the prompt.
+    package static func problem(_ request: CanonicalRequest, takesFiles: Bool = false) -> GatehouseError? {
         if !request.tools.isEmpty {
             return GatehouseError(
                 .agentInputRejected,
                 "Agents bring their own tools and cannot call the caller's functions. Leave out the tools.",
                 param: "tools")
         }
-        guard request.messages.contains(where: { !Self.text(of: $0).isEmpty }) else {
+        guard request.messages.contains(where: { !Self.text(of: $0).isEmpty || takesFiles && $0.hasMedia }) else {
             return GatehouseError(.agentInputRejected, "There is no text in the messages.", param: "messages")
         }
         for (index, message) in request.messages.enumerated() {
             for part in message.parts {
+                if takesFiles, part.media != nil { continue }
                 guard let kind = unsupported(part) else { continue }
                 return GatehouseError(
-                    .agentInputRejected, "Agents take text only; this message holds \(kind).",
+                    .agentInputRejected, "This agent takes text only; the message holds \(kind).",
                     param: "messages[\(index)]")
             }
         }
@@ -139,4 +142,9 @@ package enum AgentPrompt {
         default: false
         }
     }
+}
+
+extension Message {
+    /// It holds an image, a sound, a film or a document.
+    fileprivate var hasMedia: Bool { parts.contains { $0.media != nil } }
 }

@@ -12,6 +12,8 @@ package struct AgentRunnerConfiguration: Sendable {
     package var environment: [String: String]
     /// Remembers the sessions of agents whose processes are kept; `nil` remembers none.
     package var sessions: (any AgentSessionStore)?
+    /// Where the locks on accounts are.
+    package var accountLocks: String
     /// Runs that may wait to be started.
     package var backlog = 1024
     /// Told what the operator should know. Called from any task; it must not block.
@@ -25,6 +27,8 @@ package struct AgentRunnerConfiguration: Sendable {
         self.supervisor = supervisor
         self.runsDirectory = runsDirectory
         self.environment = environment
+        let end = runsDirectory.lastIndex(of: "/") ?? runsDirectory.startIndex
+        accountLocks = AccountLock.directory(in: String(runsDirectory[..<end]))
     }
 
     /// The supervisor beside the running binary; `nil` when there is none.
@@ -68,6 +72,7 @@ package final class AgentRunner: Sendable {
     }
 
     let configuration: AgentRunnerConfiguration
+    let homes: AccountHomes
     private let (requests, inbox): (AsyncStream<any AgentJob>, AsyncStream<any AgentJob>.Continuation)
     private let state = Mutex(State())
     /// Opened when it ends.
@@ -75,6 +80,7 @@ package final class AgentRunner: Sendable {
 
     package init(_ configuration: AgentRunnerConfiguration) {
         self.configuration = configuration
+        homes = AccountHomes(directory: configuration.accountLocks)
         (requests, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(configuration.backlog))
     }
 
@@ -226,6 +232,8 @@ package final class AgentRunner: Sendable {
         guard isOurs else { return }
         do throws(Failure) {
             let base = configuration.runsDirectory
+            let stay = try await enter(run.settings)
+            defer { stay?.end() }
             let directory = try await offload { () throws(Failure) in try RunDirectory(below: base, id: run.id) }
             await perform(run, in: directory, on: host)
             if await isOver(run, directory) { await offload { directory.remove() } }
@@ -236,10 +244,17 @@ package final class AgentRunner: Sendable {
         run.release()
     }
 
+    /// The home of the account that runs it, where it has one.
+    private func enter(_ settings: AgentSettings) async throws(Failure) -> AccountHomes.Stay? {
+        guard let account = settings.account, !account.home.isEmpty else { return nil }
+        return try await homes.enter(account, of: settings.name)
+    }
+
     private func perform(_ run: any AgentJob, in directory: RunDirectory, on host: AgentHost) async {
         let launch: AgentLaunch
         do throws(Failure) {
             launch = try await offload { [configuration] () throws(Failure) in
+                try directory.files(run.settings).place(run.files)
                 if run.driver == .oneShot, run.settings.cli.delivery == .file { try directory.writePrompt(run.prompt) }
                 return try AgentLaunch(run, in: directory, configuration, on: host, gateway: Int(getpid()))
             }

@@ -31,6 +31,8 @@ package struct AgentSettings: Sendable, Equatable {
     package var writable: [String] = []
     /// A folder to work in, read-only; `nil` for an empty one per run. It needs a sandbox.
     package var directory: String?
+    /// Whether it is given files to open, or what stands in them; `nil` for the kind's own way.
+    package var opensFiles: Bool?
     /// Only for `custom`.
     package var prompt = PromptDelivery.stdin
     /// Only for `custom`.
@@ -77,6 +79,12 @@ package struct AgentSettings: Sendable, Equatable {
         guard let session else { return .once }
         let name = session.name.session
         return .session(effectiveDriver.isSingleConversation ? "\(name) \(session.conversation)" : name)
+    }
+
+    /// Where the agent finds the files it is given: in the folder it works in, or beside that where it is the operator's.
+    var fileFolder: String {
+        if directory != nil { return FileFolder.besideWorkspace }
+        return sandbox == .off ? FileFolder.name : "\(SandboxPlan.workspace)/\(FileFolder.name)"
     }
 
     var effectivePermissions: AgentPermissions {

@@ -23,6 +23,8 @@ package final class AgentUpstream: Upstream {
 
     deinit { pool?.letGo() }
 
+    package var takesFiles: Bool { settings.opensFiles ?? settings.cli.opensFiles }
+
     package func lane(for operation: GatehouseCore.Operation) -> UpstreamLane? {
         operation.surface == .generation ? .events : nil
     }
@@ -41,7 +43,7 @@ package final class AgentUpstream: Upstream {
                 "A model's name is up to 128 letters, digits and . _ : / - and begins with a letter or digit.",
                 param: "model")
         }
-        if let problem = AgentPrompt.problem(request) { throw problem }
+        if let problem = AgentPrompt.problem(request, takesFiles: takesFiles) { throw problem }
         let limit = settings.cli.promptLimit
         let size = request.messages.reduce(0) { sum, message in
             message.parts.reduce(sum) { sum, part in
@@ -59,14 +61,17 @@ package final class AgentUpstream: Upstream {
         _ request: UpstreamRequest, on eventLoop: any EventLoop, reply: any UpstreamReply
     ) -> any UpstreamAttempt {
         let canonical: CanonicalRequest
+        let files: [AgentFile]
         switch prepare(request) {
         case .failure(let failure):
             request.account?.end()
             return FailedAttempt(failure, on: eventLoop, reply: reply)
-        case .success(let prepared): canonical = prepared
+        case .success(let prepared): (canonical, files) = prepared
         }
         if let pool {
-            let turn = AgentTurn(order(canonical, of: request), in: pool, on: eventLoop, reply: reply)
+            var order = order(canonical, of: request)
+            order.files = files
+            let turn = AgentTurn(order, in: pool, on: eventLoop, reply: reply)
             pool.submit(turn)
             return turn
         }
@@ -79,7 +84,7 @@ package final class AgentUpstream: Upstream {
         let run = AgentRun(
             id: Self.randomID(), settings: settings.using(request.account), model: canonical.model,
             prompt: text(canonical.messages), listener: AgentListener(reply, on: eventLoop), slots: slots,
-            place: keepsArtifacts ? request.place : nil, account: request.account)
+            place: keepsArtifacts ? request.place : nil, account: request.account, files: files)
         guard runner.submit(run) else {
             run.release()
             return FailedAttempt(
@@ -88,19 +93,21 @@ package final class AgentUpstream: Upstream {
         return run
     }
 
-    /// The request with the model that is meant.
-    private func prepare(_ request: UpstreamRequest) -> Result<CanonicalRequest, Failure> {
+    /// The request with the model that is meant, and the files that lie beside it.
+    private func prepare(_ request: UpstreamRequest) -> Result<(CanonicalRequest, [AgentFile]), Failure> {
         guard case .canonical(var canonical) = request.payload else {
             return .failure(Failure(.input, detail: "agents take canonical requests"))
         }
         canonical.model = request.model
+        var files = PlacedFiles(folder: settings.fileFolder)
         do throws(GatehouseError) {
             try validate(canonical)
+            if takesFiles { canonical.messages = try files.place(in: canonical.messages, request.files) }
         } catch {
             return .failure(Failure(.input, detail: error.message))
         }
         if canonical.model.isEmpty { canonical.model = settings.model }
-        return .success(canonical)
+        return .success((canonical, files.files))
     }
 
     private func text(_ messages: [Message]) -> String {

@@ -43,6 +43,8 @@ struct AddAccountCommand: AsyncParsableCommand {
             let isSignedIn: Bool?
             do throws(Failure) {
                 try login.prepare()
+                let lock = try await Self.lock(account, of: settings.name, in: directory.path)
+                defer { lock.release() }
                 try await login.run()
                 isSignedIn = try await login.probe()
             } catch {
@@ -54,6 +56,25 @@ struct AddAccountCommand: AsyncParsableCommand {
             CommandOutput.print(Self.report(settings.name, name, isSure: isSignedIn == true, isKnown: known != nil))
         }
     }
+
+    /// A login beside a process with the same account would undo it.
+    private static func lock(
+        _ account: AgentAccount, of agent: String, in directory: String
+    ) async throws(Failure) -> AccountLock {
+        let name = AccountLock.name(of: account.name, agent: agent)
+        let locks = AccountLock.directory(in: directory)
+        for attempt in 0..<attempts {
+            if let lock = try AccountLock(name, in: locks, isAlone: true) { return lock }
+            if attempt == 0 { CommandOutput.print("An agent works with this account; waiting until it has ended ...\n") }
+            guard (try? await Task.sleep(for: .milliseconds(250))) != nil else { break }
+        }
+        throw Failure(
+            .busy,
+            detail: "an agent of a gateway that runs works with this account; log it in with "
+                + "POST /api/agents/\(agent)/login there, or stop that gateway")
+    }
+
+    private static let attempts = 60
 
     private func find(
         _ configuration: GatehouseConfiguration

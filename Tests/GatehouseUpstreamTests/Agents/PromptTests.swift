@@ -47,6 +47,12 @@ import Testing
         #expect(render([user(text)], readsCommands: false) == text)
     }
 
+    @Test func whoOpensFilesTakesMedia() {
+        let image = Message(role: .user, parts: [Part(.image(Media(.base64("AA=="), mediaType: "image/png")))])
+        #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: [image]), takesFiles: true) == nil)
+        #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: [image])) != nil)
+    }
+
     @Test func whatAgentsCannotTakeIsNamed() throws {
         func problem(_ parts: [Part], tools: [String] = []) -> GatehouseError? {
             var request = CanonicalRequest(model: "", messages: [user("x"), Message(role: .user, parts: parts)])

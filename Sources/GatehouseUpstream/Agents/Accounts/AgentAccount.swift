@@ -6,10 +6,13 @@ package struct AgentAccount: Sendable, Equatable {
     package var name: String
     /// Absolute.
     package var home: String
+    /// Processes that may run with it at a time.
+    package var concurrency = 1
 
-    package init(name: String, home: String) {
+    package init(name: String, home: String, concurrency: Int = 1) {
         self.name = name
         self.home = home
+        self.concurrency = max(1, concurrency)
     }
 
     /// Whether a word can name an account: at most 64 letters, digits, `.`, `-` and `_`, with a letter or digit first.
@@ -54,6 +57,15 @@ extension AgentSettings {
         var settings = self
         settings.use(account)
         return settings
+    }
+}
+
+extension AccountLease {
+    func end(behind result: Result<Finish, Failure>) {
+        switch result {
+        case .success: end()
+        case .failure(let failure): end(behind: failure)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ struct Custom: AgentCLI {
     var environmentNames: [String] { [] }
     var home: AgentHome { .perRun }
     var readsCommands: Bool { false }
+    var opensFiles: Bool { false }
     var needsNetwork: Bool { false }
 
     func arguments(_ invocation: AgentInvocation) -> [String] {

@@ -10,6 +10,7 @@ struct LLM: AgentCLI {
         "OPENROUTER_KEY",
     ]
     let readsCommands = false
+    let opensFiles = false
     let homeFolders = [
         AgentHomeFolder(
             ".config/io.datasette.llm", variable: "LLM_USER_PATH",

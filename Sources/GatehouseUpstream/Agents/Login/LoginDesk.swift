@@ -18,6 +18,8 @@ package final class LoginDesk: Sendable {
     }
 
     private static let maximumRunning = 8
+    /// How long a login waits until no agent works with its account.
+    private static let patience = Duration.seconds(120)
     private let runner: AgentRunner
     private let group: any EventLoopGroup
     private let limits: LoginMachine.Limits
@@ -128,13 +130,39 @@ package final class LoginDesk: Sendable {
         return runner.host
     }
 
+    /// Waits until no agent works with the account, or the login is over.
+    private func enterAlone(for session: LoginSession) async throws(Failure) -> AccountHomes.Stay {
+        let (account, agent) = (session.account, session.settings.name)
+        runner.vacate(account.name, of: agent)
+        let entered = await withTaskGroup(of: Result<AccountHomes.Stay, Failure>?.self) { group in
+            group.addTask { [homes = runner.homes] in
+                do throws(Failure) {
+                    return .success(try await homes.enterAlone(account, of: agent, patience: Self.patience))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                await session.over.wait()
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        guard let entered else { throw Failure(.cancelled) }
+        return try entered.get()
+    }
+
     private func perform(_ session: LoginSession) async {
         do throws(Failure) {
             try AccountHome.inspect(session.account.home)
             guard let host = await host(for: session) else { throw Failure(.spawn, detail: "no agents are run here") }
+            let stay = try await enterAlone(for: session)
+            defer { stay.end() }
+            guard session.begin() else { throw Failure(.cancelled) }
             await LoginRun(session, runner.configuration, host, group).perform()
         } catch {
-            session.failedToStart()
+            session.failedToStart(error.kind == .busy ? .accountBusy : .startFailed)
         }
         onEnd(session.status)
     }

@@ -46,6 +46,8 @@ package struct LoginMachine: Sendable {
         case notSignedIn = "not_signed_in"
         case tooMuchOutput = "too_much_output"
         case startFailed = "start_failed"
+        /// An agent worked with the account for too long.
+        case accountBusy = "account_busy"
     }
 
     /// What is to be done.
@@ -110,8 +112,18 @@ package struct LoginMachine: Sendable {
     }
 
     /// The program could not be started.
-    package mutating func failedToStart() -> [Action] {
-        phase.isOver ? [] : end(.failed, .startFailed)
+    package mutating func failedToStart(_ problem: Problem = .startFailed) -> [Action] {
+        phase.isOver ? [] : end(.failed, problem)
+    }
+
+    /// The program is started now: what was waited for before counts for nothing.
+    ///
+    /// - Returns: `false` when it is over already.
+    package mutating func begin(now: Instant) -> Bool {
+        guard phase == .starting else { return false }
+        deadline = now + limits.start
+        seenSince = now
+        return true
     }
 
     /// - Parameter isSignedIn: `nil` when the probe told nothing.

@@ -8,6 +8,8 @@ final class LoginSession: Sendable {
     let settings: AgentSettings
     let account: AgentAccount
     let recipe: LoginRecipe
+    /// Opened when it is over.
+    let over = ReadingGate(isOpen: false)
     /// What is to be done, in order; ends when the login is over.
     let actions: AsyncStream<LoginMachine.Action>
     private let outbox: AsyncStream<LoginMachine.Action>.Continuation
@@ -49,7 +51,12 @@ final class LoginSession: Sendable {
     func cancel() { change { machine, _ in machine.cancel() } }
     func received(_ bytes: [UInt8]) { change { $0.received(bytes, now: $1) } }
     func exited(_ status: AgentExit.Status) { change { $0.exited(status, now: $1) } }
-    func failedToStart() { change { machine, _ in machine.failedToStart() } }
+    func failedToStart(_ problem: LoginMachine.Problem = .startFailed) {
+        change { machine, _ in machine.failedToStart(problem) }
+    }
+
+    /// Its program is started now. `false`: it is over already.
+    func begin() -> Bool { machine.withLock { $0.begin(now: .monotonic()) } }
     func probed(_ isSignedIn: Bool?) { change { $0.probed(isSignedIn: isSignedIn, now: $1) } }
     func tick() { change { $0.tick(now: $1) } }
 
@@ -59,7 +66,9 @@ final class LoginSession: Sendable {
 
     private func give(_ actions: [LoginMachine.Action]) {
         for action in actions { outbox.yield(action) }
-        if status.phase.isOver { outbox.finish() }
+        guard status.phase.isOver else { return }
+        outbox.finish()
+        over.release()
     }
 }
 

@@ -31,7 +31,9 @@ package final class AgentPool: Sendable {
         self.runner = runner
         self.sessions = sessions
         let account = settings.accounts.first?.name ?? ""
-        state = Mutex(State(machine: PoolMachine(settings.pool, account: account, model: settings.model)))
+        let places = Dictionary(settings.accounts.map { ($0.name, $0.concurrency) }) { first, _ in first }
+        state = Mutex(
+            State(machine: PoolMachine(settings.pool, account: account, model: settings.model, places: places)))
     }
 
     // MARK: Those who use it

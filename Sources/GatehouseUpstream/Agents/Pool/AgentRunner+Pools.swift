@@ -22,6 +22,11 @@ extension AgentRunner {
         pools { $0.filter { !$0.isLeft } }.map(\.numbers)
     }
 
+    /// No process that is kept holds this account any longer than its turn takes.
+    func vacate(_ account: String, of agent: String) {
+        for pool in pools({ $0 }) where pool.settings.name == agent { pool.apply(.vacate(account: account)) }
+    }
+
     /// Lets pools see the time, until the runner ends.
     func keepPools() async {
         var ticks = 0

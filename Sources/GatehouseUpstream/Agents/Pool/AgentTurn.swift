@@ -11,6 +11,8 @@ struct AgentTurnOrder: Sendable {
     var session: Session?
     /// Whose its artifacts are; `nil` when none are kept.
     var place: ArtifactPlace?
+    /// Files that lie there while it goes on, and for the rest of its session where it has one.
+    var files: [AgentFile] = []
     /// The place at the account whose process answers.
     var account: (any AccountLease)?
 
@@ -150,7 +152,7 @@ final class AgentTurn: UpstreamAttempt, Sendable {
         over.release()
         gate.release()
         // Whoever has the answer may ask again at once.
-        order.account?.end()
+        order.account?.end(behind: result)
         await listener.finish(AgentEnding(events: events, result: result))
     }
 }

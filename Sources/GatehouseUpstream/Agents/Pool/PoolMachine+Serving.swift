@@ -68,7 +68,7 @@ extension PoolMachine {
 
     private mutating func startMissing(_ now: Instant) -> [Action] {
         var coming = processes.filter { $0.value.state == .starting }
-        var leaving = processes.values.count { $0.state == .ending }
+        var leaving = Set(processes.filter { $0.value.state == .ending }.keys)
         var actions: [Action] = []
         // A session's turns come one after the other: one process is enough for all that wait.
         var sessions: Set<SessionName> = []
@@ -85,15 +85,44 @@ extension PoolMachine {
                 continue
             }
             guard pause(now) == nil else { continue }
-            if processes.count < settings.maximum {
+            let account = want.owner.account
+            if isRoom(for: account) {
                 actions += start(want.owner, now)
-            } else if leaving > 0 {
-                leaving -= 1
-            } else if let idle = leastUsed() {
+            } else if let id = leaving.sorted().first(where: { makesRoom($0, for: account) }) {
+                leaving.remove(id)
+            } else if let idle = leastUsed(for: account) {
                 actions += end(idle)
             }
         }
         return actions
+    }
+
+    // MARK: Room
+
+    private func isRoom(for account: String) -> Bool {
+        processes.count < settings.maximum && hasPlace(at: account)
+    }
+
+    /// Whether one more process may live with an account. Those that are ending still do.
+    private func hasPlace(at account: String) -> Bool {
+        guard let places = places[account] else { return true }
+        return processes.values.count { self.account(of: $0) == account } < places
+    }
+
+    private func account(of process: Process) -> String { process.owner?.account ?? spare.account }
+
+    /// Whether the end of a process lets another begin with this account.
+    private func makesRoom(_ id: ProcessID, for account: String) -> Bool {
+        hasPlace(at: account) || processes[id].map { self.account(of: $0) == account } ?? false
+    }
+
+    /// Processes that live with an account end as soon as nobody uses them.
+    mutating func wear(out account: String) {
+        for (id, process) in processes where self.account(of: process) == account { processes[id]?.isWorn = true }
+    }
+
+    mutating func endWorn() -> [Action] {
+        processes.filter { $0.value.state == .idle && $0.value.isWorn }.keys.sorted().flatMap { end($0) }
     }
 
     private mutating func start(_ owner: Owner?, _ now: Instant) -> [Action] {
@@ -102,9 +131,10 @@ extension PoolMachine {
         return [.start(lastProcess, owner)]
     }
 
-    /// The free process that is missed the least: what serves nobody who waits, and was used longest ago.
-    private func leastUsed() -> ProcessID? {
-        processes.filter { $0.value.state == .idle }.min { one, other in
+    /// The free process that is missed the least: of those whose end makes room, the one that was used longest ago. It
+    /// serves nobody who waits.
+    private func leastUsed(for account: String) -> ProcessID? {
+        processes.filter { $0.value.state == .idle && makesRoom($0.key, for: account) }.min { one, other in
             (one.value.since, one.key) < (other.value.since, other.key)
         }?.key
     }
@@ -112,7 +142,7 @@ extension PoolMachine {
     mutating func keepSpares(_ now: Instant) -> [Action] {
         guard !isRetired, queue.isEmpty else { return [] }
         var actions: [Action] = []
-        while pause(now) == nil, processes.count < settings.maximum,
+        while pause(now) == nil, isRoom(for: spare.account),
             processes.values.count(where: isSpare) < settings.minimum
         {
             actions += start(nil, now)

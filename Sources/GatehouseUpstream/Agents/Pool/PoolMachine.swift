@@ -82,6 +82,8 @@ package struct PoolMachine: Sendable {
         /// Nothing of a process is left.
         case gone(ProcessID)
         case measured(ProcessID, Int)
+        /// No process is to keep this account any longer than its turn takes.
+        case vacate(account: String)
         case tick
         /// No more turns come; those there are are served.
         case retire
@@ -114,6 +116,8 @@ package struct PoolMachine: Sendable {
     let settings: Settings
     /// Whose processes can be started in advance: what all owners must have in common for one of them to be of use.
     let spare: (account: String, model: String)
+    /// How many processes may live with an account, whoever they serve: each holds its login as long as it lives.
+    let places: [String: Int]
     var processes: [ProcessID: Process] = [:]
     var queue: [Waiting] = []
     /// Where a session lives.
@@ -133,8 +137,14 @@ package struct PoolMachine: Sendable {
         var session: String
     }
 
-    package init(_ settings: Settings = Settings(), account: String = "", model: String = "") {
+    /// - Parameters:
+    ///   - account: Of processes that are started in advance.
+    ///   - places: Processes that may live with an account at a time; no entry for no limit.
+    package init(
+        _ settings: Settings = Settings(), account: String = "", model: String = "", places: [String: Int] = [:]
+    ) {
         self.settings = settings
+        self.places = places
         spare = (account, model)
     }
 
@@ -149,10 +159,11 @@ package struct PoolMachine: Sendable {
         case .spent(let id): actions = over(id, isUsable: false, now)
         case .gone(let id): forget(id)
         case .measured(let id, let bytes): actions = measured(id, bytes)
+        case .vacate(let account): wear(out: account)
         case .tick: actions = tick(now)
         case .retire: isRetired = true
         }
-        return actions + serve(now) + keepSpares(now) + retireIdle()
+        return actions + serve(now) + keepSpares(now) + retireIdle() + endWorn()
     }
 
     // MARK: Numbers

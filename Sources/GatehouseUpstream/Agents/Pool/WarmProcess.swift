@@ -33,6 +33,7 @@ final class WarmProcess: AgentJob {
     let driver: AgentDriver
     let model: String
     let prompt = ""
+    let files: [AgentFile] = []
     let pool: AgentPool
     /// Opened when the process is to end.
     let stopping = ReadingGate(isOpen: false)

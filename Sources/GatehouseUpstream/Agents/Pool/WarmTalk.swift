@@ -11,6 +11,7 @@ struct WarmTalk: Sendable {
     private let process: WarmProcess
     private let launch: AgentLaunch
     private let keeper: ArtifactKeeper
+    private let folder: FileFolder
     /// What was in the folder it works in before the turn.
     private var before: FolderSnapshot?
     private let outbox = Outbox(limit: outputLimit)
@@ -28,6 +29,7 @@ struct WarmTalk: Sendable {
         self.launch = launch
         self.keeper = keeper
         let settings = process.settings
+        folder = keeper.directory.files(settings)
         var setup = DriverSetup(directory: launch.place)
         setup.permissions = settings.effectivePermissions
         setup.handshake = settings.timeouts.handshake
@@ -131,6 +133,12 @@ struct WarmTalk: Sendable {
             process.pool.apply(.over(process.number))
             return
         }
+        do throws(Failure) {
+            try await offload { [folder, order = turn.order] () throws(Failure) in try folder.place(order.files) }
+        } catch {
+            process.pool.apply(.over(process.number))
+            return await turn.end(.failure(error))
+        }
         self.turn = turn
         process.turn = turn
         before = await keeper.snapshot(for: turn.order.place)
@@ -191,6 +199,10 @@ struct WarmTalk: Sendable {
         if case .success(let finish) = result { turn.keep(finish, in: launch.place) } else { turn.forget() }
         let files = await keeper.collect(
             since: before.take(), for: turn.order.place, agent: process.settings.name)
+        // Those of a session are spoken of again.
+        if turn.order.session == nil, !turn.order.files.isEmpty {
+            await offload { [folder, order = turn.order] in folder.remove(order.files) }
+        }
         process.pool.apply(.over(process.number))
         await turn.end(result, events + files)
     }

@@ -8,6 +8,8 @@ protocol AgentJob: AnyObject, Sendable {
     var model: String { get }
     /// What is given to it at its start.
     var prompt: String { get }
+    /// Files that lie there when it starts.
+    var files: [AgentFile] { get }
 
     /// Ends it before its time. Whoever waits for it is told.
     func end()

@@ -23,9 +23,10 @@ extension AgentRun {
             guard let first = await group.next() else { return }
             if case .ended(let result) = first {
                 group.cancelAll()
+                let ending = Self.ending(result)
                 // Nothing of the process is left, and whoever has the answer may ask again at once.
-                account?.end()
-                return await finish(Self.ending(result))
+                account?.end(behind: ending.result)
+                return await finish(ending)
             }
             stop()
             group.addTask {

@@ -7,6 +7,7 @@ final class AgentRun: UpstreamAttempt, AgentJob {
     let settings: AgentSettings
     let model: String
     let prompt: String
+    let files: [AgentFile]
     /// Whose its artifacts are; `nil` when none are kept.
     let place: ArtifactPlace?
     let driver = AgentDriver.oneShot
@@ -23,7 +24,7 @@ final class AgentRun: UpstreamAttempt, AgentJob {
     /// Must be made on the listener's event loop, with a slot taken from `slots`, which it gives back in `release()`.
     init(
         id: String, settings: AgentSettings, model: String, prompt: String, listener: AgentListener,
-        slots: AgentSlots, place: ArtifactPlace? = nil, account: (any AccountLease)? = nil
+        slots: AgentSlots, place: ArtifactPlace? = nil, account: (any AccountLease)? = nil, files: [AgentFile] = []
     ) {
         self.id = id
         self.settings = settings
@@ -34,6 +35,7 @@ final class AgentRun: UpstreamAttempt, AgentJob {
         self.slots = slots
         self.place = place
         self.account = account
+        self.files = files
     }
 
     // MARK: The listener's side, on the event loop

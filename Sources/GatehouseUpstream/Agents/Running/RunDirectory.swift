@@ -11,6 +11,8 @@ struct RunDirectory: Sendable {
     var work: String { path + "/work" }
     var temporary: String { path + "/tmp" }
     var home: String { path + "/home" }
+    /// What the operator's folder to work in is complemented by.
+    var beside: String { path + "/beside" }
     var promptFile: String { path + "/prompt" }
     /// Where the supervisor tells how the run ended.
     var reportFile: String { path + "/report" }
@@ -21,11 +23,16 @@ struct RunDirectory: Sendable {
     /// - Throws: `Failure` `.spawn` when the disk refuses.
     init(below base: String, id: String) throws(Failure) {
         path = "\(base)/\(Self.prefix)\(id)"
-        for directory in [path, work, temporary, home] where mkdir(directory, 0o700) != 0 {
+        for directory in [path, work, temporary, home, beside, beside + "/" + FileFolder.name] where mkdir(directory, 0o700) != 0 {
             let error = errno
             remove()
             throw Failure(.spawn, detail: "mkdir: errno \(error)")
         }
+    }
+
+    /// Where an agent with these settings finds its files.
+    func files(_ settings: AgentSettings) -> FileFolder {
+        FileFolder(in: settings.directory == nil ? work : beside)
     }
 
     /// Writes the prompt into a file of mode 0600.

@@ -59,6 +59,10 @@ struct AgentConfinement: Sendable {
             }
             run.writable.append(ownHome)
         }
+        if settings.directory != nil {
+            run.shown.append(
+                .init(path: "\(directory.beside)/\(FileFolder.name)", place: FileFolder.besideWorkspace))
+        }
         run.masks = try WorkspaceMasks.find(in: run.workspace)
         if settings.effectiveDriver == .oneShot, cli.delivery == .file { run.promptFile = directory.promptFile }
         return run

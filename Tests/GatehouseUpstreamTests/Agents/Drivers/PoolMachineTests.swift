@@ -59,6 +59,72 @@ import Testing
         #expect(pool.handle(.ready(2), now: Self.at(4)) == [.give(2, 2)])
     }
 
+    // MARK: Accounts
+
+    private static func accounts(_ places: [String: Int], minimum: Int = 0) -> PoolMachine {
+        var settings = PoolMachine.Settings()
+        settings.maximum = 4
+        settings.minimum = minimum
+        return PoolMachine(settings, account: "a", places: places)
+    }
+
+    private let annAtA = Owner(tenant: "ann", account: "a")
+    private let bobAtA = Owner(tenant: "bob", account: "a")
+    private let bobAtB = Owner(tenant: "bob", account: "b")
+
+    /// A login is good for so many processes, whoever they serve, and an idle one still holds it.
+    @Test func anAccountHasNoMoreProcessesThanPlaces() {
+        var pool = Self.accounts(["a": 1])
+        _ = pool.handle(.want(.init(1, annAtA)), now: Self.at(0))
+        _ = pool.handle(.ready(1), now: Self.at(0))
+        _ = pool.handle(.over(1), now: Self.at(1))
+        #expect(pool.handle(.want(.init(2, bobAtA)), now: Self.at(2)) == [.end(1)])
+        #expect(pool.handle(.tick, now: Self.at(3)) == [])
+        #expect(pool.handle(.gone(1), now: Self.at(4)) == [.start(2, bobAtA)])
+    }
+
+    /// Only what has the account makes room at it.
+    @Test func othersNeedNotGoForAnAccount() {
+        var pool = Self.accounts(["a": 1])
+        _ = pool.handle(.want(.init(1, bobAtB)), now: Self.at(0))
+        _ = pool.handle(.ready(1), now: Self.at(0))
+        _ = pool.handle(.over(1), now: Self.at(1))
+        _ = pool.handle(.want(.init(2, annAtA)), now: Self.at(2))
+        _ = pool.handle(.ready(2), now: Self.at(2))
+        #expect(pool.handle(.want(.init(3, bobAtA)), now: Self.at(3)) == [], "the one at b is left alone")
+        #expect(pool.handle(.over(2), now: Self.at(4)) == [.end(2)])
+        #expect(pool.handle(.gone(2), now: Self.at(5)) == [.start(3, bobAtA)])
+        #expect(pool.counts.idle == 1)
+    }
+
+    @Test func sparesTakeNoPlaceThatIsNotThere() {
+        var pool = Self.accounts(["a": 1], minimum: 2)
+        #expect(pool.handle(.tick, now: Self.at(0)) == [.start(1, nil)])
+        _ = pool.handle(.ready(1), now: Self.at(0))
+        #expect(pool.handle(.want(.init(1, annAtA)), now: Self.at(1)) == [.give(1, 1)])
+    }
+
+    /// Somebody is to be alone with an account: what is free ends now, the rest behind its turn.
+    @Test func anAccountIsVacated() {
+        var pool = Self.accounts(["a": 4])
+        _ = pool.handle(.want(.init(1, annAtA)), now: Self.at(0))
+        _ = pool.handle(.want(.init(2, bobAtA)), now: Self.at(0))
+        _ = pool.handle(.want(.init(3, bobAtB)), now: Self.at(0))
+        for id in 1...3 { _ = pool.handle(.ready(id), now: Self.at(0)) }
+        _ = pool.handle(.over(1), now: Self.at(1))
+        _ = pool.handle(.over(3), now: Self.at(1))
+        #expect(pool.handle(.vacate(account: "a"), now: Self.at(2)) == [.end(1)])
+        #expect(pool.handle(.over(2), now: Self.at(3)) == [.end(2)])
+        #expect(pool.counts.idle == 1 && pool.counts.ending == 2)
+    }
+
+    @Test func whatStartsWhileItIsVacatedEndsAsWell() {
+        var pool = Self.accounts([:], minimum: 1)
+        _ = pool.handle(.tick, now: Self.at(0))
+        _ = pool.handle(.vacate(account: "a"), now: Self.at(1))
+        #expect(pool.handle(.ready(1), now: Self.at(2)) == [.end(1)])
+    }
+
     // MARK: Spares
 
     @Test func keepsSparesForWhoeverComes() {

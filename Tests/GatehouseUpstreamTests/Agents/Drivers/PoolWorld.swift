@@ -9,6 +9,7 @@ struct PoolWorld {
     private var generator: SeededGenerator
     private var pool: PoolMachine
     private let settings: PoolMachine.Settings
+    private let places: [String: Int]
     private var now = Instant(nanoseconds: 0)
     private var processes: [Int: Process] = [:]
     /// Whom a process has served.
@@ -27,7 +28,8 @@ struct PoolWorld {
         settings.queue = Int.random(in: 0...5, using: &generator)
         settings.wait = .seconds(20)
         self.settings = settings
-        pool = PoolMachine(settings)
+        places = ["a": Int.random(in: 1...2, using: &generator), "b": 1]
+        pool = PoolMachine(settings, account: "a", places: places)
     }
 
     mutating func step() {
@@ -35,7 +37,7 @@ struct PoolWorld {
         switch Int.random(in: 0..<10, using: &generator) {
         case 0...3 where !isQuiet: come()
         case 4: if let turn = waiting.sorted().randomElement(using: &generator) { leave(turn) }
-        case 5: hear(.tick)
+        case 5: hear(Int.random(in: 0..<4, using: &generator) == 0 ? .vacate(account: "a") : .tick)
         default: happen()
         }
     }
@@ -45,7 +47,8 @@ struct PoolWorld {
         let tenant = ["ann", "bob", "cat"].randomElement(using: &generator) ?? ""
         let session = Bool.random(using: &generator) ? ["s", "t"].randomElement(using: &generator) : nil
         let conversation: PoolMachine.Conversation = Int.random(in: 0..<6, using: &generator) == 0 ? .once : .any
-        let owner = PoolMachine.Owner(tenant: tenant, conversation: conversation)
+        let account = ["a", "b", "c"].randomElement(using: &generator) ?? ""
+        let owner = PoolMachine.Owner(tenant: tenant, account: account, conversation: conversation)
         let want = PoolMachine.Want(lastTurn, owner, session: conversation == .any ? session : nil)
         wants[lastTurn] = want
         waiting.insert(lastTurn)
@@ -84,6 +87,10 @@ struct PoolWorld {
     private mutating func hear(_ input: PoolMachine.Input) {
         for action in pool.handle(input, now: now) { see(action) }
         #expect(processes.count <= settings.maximum)
+        for (account, places) in places {
+            let living = processes.keys.count { (owners[$0]?.account ?? "a") == account }
+            #expect(living <= places, "more processes than an account has places")
+        }
         #expect(pool.counts.queued == waiting.count)
         #expect(waiting.count <= settings.queue + settings.maximum)
     }
