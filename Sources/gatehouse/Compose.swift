@@ -76,6 +76,7 @@ struct Composition {
         control.uploads = storage.uploads
         control.storageProblem = { await storage.problem() }
         control.runs = runs
+        control.responses = ResponseService(runs: runs, conversations: conversations)
         control.sessions = SessionService(
             store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))

@@ -72,7 +72,7 @@ package final class CallDriver {
         time = now
         do throws(GatehouseError) {
             let (head, plan) = try admit()
-            if head.isBackground, let runs = memory.runs { return begin(head, runs) }
+            if head.isBackground, let runs = memory.runs { return try begin(head, runs) }
             if let session = head.continued { return try begin(in: session, head, plan) }
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
                 return try gather(head, plan, previous: nil)
