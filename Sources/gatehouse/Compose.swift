@@ -58,7 +58,9 @@ struct Composition {
             seals.shrink()
         }
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
-        let lasting = CallMemory(seals: seals, conversations: conversations, files: loader)
+        let lasting = CallMemory(
+            seals: seals, conversations: conversations, files: loader,
+            turns: SessionTurns(waiting: configuration.sessions.waiting))
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })

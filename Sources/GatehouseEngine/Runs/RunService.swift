@@ -81,7 +81,7 @@ package final class RunService: Sendable {
             id: request.id, operation: request.operation, principal: request.principal, snapshot: request.snapshot,
             body: opening.body, start: request.start)
         (call.target, call.answerID) = (opening.target, opening.answerID)
-        call.mayRepeat = request.mayRepeat
+        (call.mayRepeat, call.continuesSession) = (request.mayRepeat, request.continuesSession)
         (call.session, call.headers, call.patience) = (request.session, request.headers, request.patience)
         let onEnd: @Sendable () -> Void = { self.forget(run.id) }
         let recorder: any RunDownstream =

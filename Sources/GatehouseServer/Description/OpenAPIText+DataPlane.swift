@@ -5,7 +5,8 @@ enum OpenAPIText {
     static let dataPlane = #"""
         {
           "post /v1/chat/completions": {"tag": "openai", "summary": "Chat (OpenAI)", "headers": {
-            "X-Session-ID": "Names the caller's session", "X-Gatehouse-Timeout": "How long the caller waits, as 30s"},
+            "X-Session-ID": "Names the caller's session", "X-Gatehouse-Timeout": "How long the caller waits, as 30s",
+            "X-Gatehouse-Session": "continue: what was said before goes with it"},
             "body": "ChatRequest", "answers": {"200": ["ChatCompletion", "text/event-stream"]}},
           "post /v1/completions": {"tag": "openai", "summary": "Completions (OpenAI)",
             "body": "CompletionRequest", "answers": {"200": ["Completion", "text/event-stream"]}},
