@@ -56,6 +56,7 @@ extension GatehouseError {
         case sessionNotFound = "session_not_found"
         case sessionBusy = "session_busy"
         case runNotFound = "run_not_found"
+        case responseNotFound = "response_not_found"
         case runCancelled = "run_cancelled"
         case runInterrupted = "run_interrupted"
         // Who is calling
@@ -116,8 +117,8 @@ extension GatehouseError.Code {
             400
         case .invalidAPIKey: 401
         case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403
-        case .notFound, .previousResponseNotFound, .fileNotFound, .sessionNotFound, .runNotFound, .modelNotFound,
-            .upstreamModelUnknown, .agentModelUnknown:
+        case .notFound, .previousResponseNotFound, .fileNotFound, .sessionNotFound, .runNotFound, .responseNotFound,
+            .modelNotFound, .upstreamModelUnknown, .agentModelUnknown:
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408

@@ -25,6 +25,8 @@ package struct ControlServices: Sendable {
     package var uploads: ResumableUploads?
     /// Calls that go on without their callers; `nil` where that is not offered.
     package var runs: RunService?
+    /// Responses that are kept; `nil` where none are.
+    package var responses: ResponseService?
     /// What is kept under the names of sessions.
     package var sessions: SessionService?
 
@@ -92,10 +94,12 @@ package enum ServerAssembly {
         OpenAIFileRoutes.add(to: routes, control.files)
         ResumableUploadRoutes.add(to: routes, control.uploads)
         RunRoutes.add(to: routes, control.runs)
+        ResponseRoutes.add(to: routes, control.responses)
         SessionRoutes.add(to: routes, control.sessions, control.files)
         if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)
+        DescriptionRoutes.add(to: routes, version: control.version)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,
             logger: logger, onRunning: onRunning)

@@ -58,7 +58,9 @@ struct Composition {
             seals.shrink()
         }
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
-        let lasting = CallMemory(seals: seals, conversations: conversations, files: loader)
+        let lasting = CallMemory(
+            seals: seals, conversations: conversations, files: loader,
+            turns: SessionTurns(waiting: configuration.sessions.waiting))
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
@@ -76,6 +78,7 @@ struct Composition {
         control.uploads = storage.uploads
         control.storageProblem = { await storage.problem() }
         control.runs = runs
+        control.responses = ResponseService(runs: runs, conversations: conversations)
         control.sessions = SessionService(
             store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))

@@ -30,7 +30,7 @@ struct RunKeeper: Service {
     private func interruptFormer() async {
         do throws(GatehouseError) {
             let now = Int(time(nil))
-            let count = try await store.interrupt { number in RunService.interruption(number, at: now) }
+            let count = try await store.interrupt { id, number in RunService.interruption(id, number, at: now) }
             if count > 0 {
                 logger.warning("Runs of an earlier process were interrupted", metadata: ["runs": "\(count)"])
             }

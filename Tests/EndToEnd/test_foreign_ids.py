@@ -41,13 +41,16 @@ def hers(gateway):
     body = {"model": "gatehouse/echo", "prompt": "secret", "session_id": "hers", "background": True}
     run = ann.send("POST", "/api/generate", json=body).json()["id"]
     ann.send("POST", "/api/sessions", json={"id": "her session"})
-    return {"/api/files": file, "/v1/files": file, "/api/runs": run, "/api/sessions": "her%20session"}
+    response = ann.send("POST", "/v1/responses", json={"model": "gatehouse/echo", "input": "secret"}).json()["id"]
+    return {"/api/files": file, "/v1/files": file, "/api/runs": run, "/api/sessions": "her%20session",
+            "/v1/responses": response}
 
 
 def test_all_routes_are_known():
     rows = member_routes()
     assert len(rows) >= 12, rows
-    assert {path.split("/:")[0] for _, path in rows} == {"/api/files", "/v1/files", "/api/runs", "/api/sessions"}
+    kinds = {path.split("/:")[0] for _, path in rows}
+    assert kinds == {"/api/files", "/v1/files", "/api/runs", "/api/sessions", "/v1/responses"}
 
 
 @pytest.mark.parametrize("method, path", member_routes(), ids=lambda value: value.strip("/").replace("/", "-"))

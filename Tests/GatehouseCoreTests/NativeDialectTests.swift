@@ -53,7 +53,7 @@ import Testing
         (#"{"model":"m","prompt":""}"#, .invalidValue, "prompt"),
         (#"{"model":"m","prompt":"x","messages":[]}"#, .invalidValue, "prompt"),
         (#"{"model":"m","messages":[]}"#, .invalidValue, "messages"),
-        (#"{"model":"m","messages":[{"role":"tool","content":"x"}]}"#, .invalidValue, "messages[0].role"),
+        (#"{"model":"m","messages":[{"role":"robot","content":"x"}]}"#, .invalidValue, "messages[0].role"),
         (#"{"model":"m","messages":[{"role":"user"}]}"#, .missingField, "messages[0].content"),
         (
             #"{"model":"m","messages":[{"role":"user","content":"x","name":"n"}]}"#, .unknownParameter,

@@ -29,6 +29,7 @@ enum HeadGenerator {
         "content-encoding: gzip", "content-encoding: identity", "content-type: text/plain",
         "content-type: application/jsonx", "content-type: ", "x-api-key: other", "x-goog-api-key: other",
         "authorization: Basic eA==", "authorization: Bearer", "authorization: Bearer  ", "x-gatehouse-timeout: 5s",
+        "x-gatehouse-session: continue",
         "x-request-id: a\r\nx-request-id: b", "x-session-id: a\r\nx-session-id: b", "x y: z", "x : y", ": y", "x",
         " folded", "\tfolded", "x: a\tb", "x: a\rb", "x: a\nb", "x: a\0b", "x: \u{7F}", "x: ü", "é: x", "x\0y: z",
         "x: a\r", "x: a\n", "x: a ", "(x): y", "x;y: z", "x@y: z", "x[y: z", "\rx: y", "\nx: y",

@@ -18,6 +18,15 @@ import Testing
         try database.close()
     }
 
+    /// The connection that writes; 2 is FULL. With less a commit may be lost with the power.
+    @Test func aCommitIsOnTheDiskWhenItIsTold() throws {
+        let directory = try TemporaryDirectory()
+        let database = try SQLiteDatabase(path: directory.path + "/a.db")
+        let level = try database.pool.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA synchronous") }
+        #expect(level == 2)
+        try database.close()
+    }
+
     @Test func oneOfANewerVersionIsLeftAlone() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.db"

@@ -39,6 +39,7 @@ struct AnswerLane: Sendable {
     private var wholeSeals: [Seal] = []
     private let keepsItems: Bool
     private var wholeItems: [ByteBuffer] = []
+    private var wholeSummary: ByteBuffer?
     private var events: [CanonicalEvent] = []
     private var held = ByteBuffer()
     private var hasContent = false
@@ -82,6 +83,9 @@ struct AnswerLane: Sendable {
 
     /// The items of an answer of OpenAI's Responses that was written here, once it is whole.
     var items: [ByteBuffer] { (encoder as? ResponsesStreamEncoder)?.items ?? wholeItems }
+
+    /// That answer without its items, as JSON.
+    var summary: ByteBuffer? { (encoder as? ResponsesStreamEncoder)?.summary ?? wholeSummary }
 
     /// Bytes of answers gathered from events so far.
     var gathered: Int { builder?.size ?? 0 }
@@ -243,7 +247,10 @@ struct AnswerLane: Sendable {
 
     private mutating func write(_ response: CanonicalResponse) -> ByteBuffer {
         let document = dialect.codec.encodeResponse(response, as: identity)
-        if keepsItems { wholeItems = document["output"]?.array?.map(\.bytes) ?? [] }
+        if keepsItems {
+            wholeItems = document["output"]?.array?.map(\.bytes) ?? []
+            wholeSummary = JSONValue.object(document.members(except: ["output"])).bytes
+        }
         return document.bytes
     }
 

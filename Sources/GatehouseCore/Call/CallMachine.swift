@@ -125,8 +125,19 @@ package struct CallMachine: Sendable {
         Report(outcome: outcome ?? .clientGone, usage: usage, cost: cost)
     }
 
-    /// What an answer that is whole leaves for the next turn: what the vendor sealed, and its items. `mutating` as above.
-    package mutating func heritage() -> (seals: [Seal], items: [ByteBuffer]) { (seals, items) }
+    /// What an answer that is whole leaves behind.
+    package struct Heritage {
+        /// What the vendor sealed.
+        package var seals: [Seal]
+        /// Its items, where the plan wants them, and the rest of it.
+        package var items: [ByteBuffer]
+        package var summary: ByteBuffer?
+    }
+
+    /// What an answer that is whole leaves for the next turn. `mutating` as above.
+    package mutating func heritage() -> Heritage {
+        Heritage(seals: seals, items: items, summary: plan.keepsItems ? lane.summary : nil)
+    }
 
     /// The error as the caller's dialect ends a stream with it.
     package mutating func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {

@@ -18,7 +18,7 @@ package struct RequestHead: Sendable, Equatable {
     /// The native API: the session that the body names, and whether it names files.
     package var session: String?
     package var namesFiles = false
-    /// The native API: the call is to go on without its caller.
+    /// The native API and Responses: the call is to go on without its caller.
     package var isBackground = false
     /// The native API: the request is one prompt, not a conversation.
     package var isPrompt = false
@@ -265,7 +265,7 @@ private struct Scan {
             backend = try modelName(value, bytes, "backend")
         } else if operation == .generate, value.kind != .null, named("session_id") {
             session = try sessionName(value, bytes)
-        } else if operation == .generate, named("background") {
+        } else if operation == .generate || operation == .responses, named("background") {
             isBackground = try bool(value, bytes, "background")
         } else if operation == .generate, named("files") {
             namesFiles = value.kind == .array

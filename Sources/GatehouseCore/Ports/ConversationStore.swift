@@ -20,9 +20,13 @@ package protocol ConversationStore: AnyObject, Sendable {
 
     /// It is not found any more from the moment this returns.
     func forget(_ id: String, owner: String)
+
+    /// The same, and waits until it is gone from the disk as well.
+    func delete(_ id: String, owner: String) async throws(GatehouseError)
 }
 
 extension ConversationStore {
     package func touch(_ id: String, owner: String) {}
     package func forget(_ id: String, owner: String) {}
+    package func delete(_ id: String, owner: String) async throws(GatehouseError) { forget(id, owner: owner) }
 }

@@ -44,7 +44,7 @@ package protocol RunStore: AnyObject, Sendable {
 
     func find(_ id: String, owner: String) async throws(GatehouseError) -> RunRecord?
 
-    /// The newest first.
+    /// Runs of the native API, the newest first.
     func list(owner: String, atMost limit: Int) async throws(GatehouseError) -> [RunRecord]
 
     /// Some of the events behind number `last`, with the number of the last of them; `nil` where there are none.

@@ -40,6 +40,17 @@ package enum NumberedEvents {
         return kept
     }
 
+    /// Whole events without their numbers.
+    package static func bare(_ bytes: ByteBuffer) -> ByteBuffer {
+        var bare = ByteBuffer()
+        for (_, event) in split(bytes) {
+            let view = event.readableBytesView
+            guard let feed = view.firstIndex(of: UInt8(ascii: "\n")) else { continue }
+            bare.writeBytes(view[view.index(after: feed)...])
+        }
+        return bare
+    }
+
     /// The name and the data of an event.
     package static func fields(_ event: ByteBuffer) -> (name: String, data: JSONValue)? {
         let lines = String(buffer: event).split(separator: "\n")
@@ -51,6 +62,11 @@ package enum NumberedEvents {
     }
 
     package static func write(_ number: Int, _ name: StaticString, _ value: JSONValue) -> ByteBuffer {
+        write(number, name.description, value)
+    }
+
+    /// - Parameter name: One without line breaks.
+    package static func write(_ number: Int, _ name: String, _ value: JSONValue) -> ByteBuffer {
         var event = ByteBuffer(string: "id: \(number)\nevent: \(name)\ndata: ")
         event.writeImmutableBuffer(value.bytes)
         event.writeStaticString("\n\n")

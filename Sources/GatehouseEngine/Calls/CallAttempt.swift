@@ -42,7 +42,7 @@ final class CallAttempt: UpstreamReply {
     }
 
     func report() -> CallMachine.Report { machine.report() }
-    func heritage() -> (seals: [Seal], items: [ByteBuffer]) { machine.heritage() }
+    func heritage() -> CallMachine.Heritage { machine.heritage() }
 
     func errorEvent(_ error: GatehouseError, requestID: String) -> ByteBuffer {
         machine.errorEvent(error, requestID: requestID)

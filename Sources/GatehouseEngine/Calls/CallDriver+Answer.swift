@@ -82,8 +82,8 @@ extension CallDriver {
         memory.seals.keep(left.seals, owner: request.principal.name)
         guard let said = attempt.said else { return }
         memory.conversations.keep(
-            ResponsesHistory.whole(said, with: left.items), id: ResponsesHistory.id(of: attempt.identity),
-            owner: request.principal.name)
+            ResponsesHistory.whole(said, with: left.items, summary: left.summary),
+            id: ResponsesHistory.id(of: attempt.identity), owner: request.principal.name)
     }
 
     /// An error: as a response, or as the last event of a stream that was opened to keep the caller waiting.
@@ -158,7 +158,8 @@ enum ConversationItems {
         do {
             guard let bytes = try found.get() else { return nil }
             // Each turn was read within the limits; together they may have more values.
-            return try JSONValue(parsing: bytes.readableBytesView, limits: JSONLimits(values: .max)).array
+            return ResponsesHistory.items(
+                ofKept: try JSONValue(parsing: bytes.readableBytesView, limits: JSONLimits(values: .max)))
         } catch {
             throw GatehouseError(.internalError, "The conversation could not be read. Try again.")
         }

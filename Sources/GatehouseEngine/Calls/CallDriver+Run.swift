@@ -6,15 +6,17 @@ extension CallDriver {
     /// How soon a caller is looked at again that takes no bytes.
     private static let patience = TimeAmount.milliseconds(50)
 
-    func begin(_ head: CallHead, _ runs: RunService) {
+    func begin(_ head: CallHead, _ runs: RunService) throws(GatehouseError) {
+        let opening = try RunOpening(request, head, now: time)
         let (owner, session, model) = (request.principal.name, request.session, head.model)
-        wait(for: { try await runs.begin(owner: owner, session: session, model: model) }) { result in
+        wait(for: { try await runs.begin(opening, owner: owner, session: session, model: model) }) { result in
             switch result {
             case .success(let run):
                 // Also when the caller has left by now: it was to go on without him.
-                runs.start(run, self.request, head, on: self.eventLoop)
+                runs.start(run, opening, self.request, on: self.eventLoop)
                 if self.isSettled { return }
-                if head.stream { self.follow(run, after: 0) } else { self.tell(run) }
+                if head.stream { return self.follow(run, after: 0) }
+                if let response = opening.response { self.tell(response) } else { self.tell(run) }
             case .failure(let error): self.refuse(run: error)
             }
         }
@@ -36,6 +38,15 @@ extension CallDriver {
         settle()
     }
 
+    /// The response as it is now: its id is what it can be asked for by.
+    private func tell(_ response: JSONValue) {
+        record.status = 200
+        let body = response.bytes
+        record.bytesOut = body.readableBytes
+        downstream?.respond(CallResponseHead(status: 200, requestID: request.id), body: body)
+        settle()
+    }
+
     /// Its events, until it or the caller ends.
     private func follow(_ run: Run, after last: Int) {
         guard isWritable else {
@@ -49,8 +60,13 @@ extension CallDriver {
                 self.downstream?.endStream()
                 self.settle()
             case .success(let batch):
-                self.runID = run.id
-                self.begin(.one(batch.bytes))
+                if self.request.operation == .responses {
+                    // In its dialect the number is a member of the event.
+                    self.begin(.one(NumberedEvents.bare(batch.bytes)))
+                } else {
+                    self.runID = run.id
+                    self.begin(.one(batch.bytes))
+                }
                 self.follow(run, after: batch.last)
             case .failure:
                 // What was told is true, and not all: the caller can ask for the rest.

@@ -26,7 +26,9 @@ extension CallDriver {
     private func begin(_ lease: TargetLease, _ beginning: AttemptMachine.Beginning) throws(GatehouseError) {
         guard let asked, let target = route?.route(lease) else { return }
         var prepared = try CallPreparation(
-            request, asked.head, target, CallPreparation.Past(memory, previous: asked.previous, files: asked.files),
+            request, asked.head, target,
+            CallPreparation.Past(
+                memory, previous: asked.previous, session: turn?.history ?? [], files: asked.files),
             features: route?.features(lease), now: asked.now)
         prepared.request.key = lease.key
         prepared.request.account = lease.account

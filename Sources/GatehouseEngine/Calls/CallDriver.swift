@@ -72,8 +72,8 @@ package final class CallDriver {
         time = now
         do throws(GatehouseError) {
             let (head, plan) = try admit()
-            if head.isBackground, let runs = memory.runs { return begin(head, runs) }
-            if let session = head.continued { return try begin(in: session, head, plan) }
+            if head.isBackground, let runs = memory.runs { return try begin(head, runs) }
+            if let session = try continued(head) { return try begin(in: session, head, plan) }
             guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
                 return try gather(head, plan, previous: nil)
             }
@@ -126,7 +126,10 @@ package final class CallDriver {
     /// Reads the files that the call names, then sends it.
     func gather(_ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?) throws(GatehouseError) {
         guard let loader = memory.files else { return dispatch(plan, head, previous, files: nil) }
-        guard let wish = try CallFiles.wish(request, head, plan, previous: previous) else {
+        guard
+            let wish = try CallFiles.wish(
+                request, head, plan, previous: previous, history: turn?.history ?? [])
+        else {
             return dispatch(plan, head, previous, files: nil)
         }
         wait(for: { try await loader.load(wish) }) { result in

@@ -8,25 +8,26 @@ struct CallFiles {
 
     /// What is to be loaded; `nil` where the call names none.
     static func wish(
-        _ call: CallRequest, _ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?
+        _ call: CallRequest, _ head: CallHead, _ plan: RoutePlan, previous: [JSONValue]?, history: [Message]
     ) throws(GatehouseError) -> FileLoader.Wish? {
         guard call.operation.surface == .generation, call.contentType == nil else { return nil }
         let isNamed = head.namesFiles || FileReferences.mayBe(in: call.body)
-        guard isNamed || previous != nil, let document = try? JSONValue(parsing: call.body.readableBytesView) else {
+        let past = CanonicalRequest(model: "", messages: history).fileIDs
+        guard isNamed || previous != nil || !past.isEmpty,
+            let document = try? JSONValue(parsing: call.body.readableBytesView)
+        else {
             return nil
         }
         let ids = isNamed ? try call.operation.dialect.codec.decodeRequest(document).fileIDs : []
-        var past: [String] = []
+        var pastIDs = past
         if let previous {
-            let whole =
-                call.operation == .generate
-                ? NativeHistory.join(previous, into: document) : try ResponsesHistory.join(previous, into: document)
-            past = try call.operation.dialect.codec.decodeRequest(whole).fileIDs
+            let whole = try ResponsesHistory.join(previous, into: document)
+            pastIDs = try call.operation.dialect.codec.decodeRequest(whole).fileIDs
         }
-        guard !ids.isEmpty || !past.isEmpty else { return nil }
+        guard !ids.isEmpty || !pastIDs.isEmpty else { return nil }
         var wish = FileLoader.Wish(
             ids: ids, owner: call.principal.name, session: call.session ?? defaultSession)
-        wish.past = past
+        wish.past = pastIDs
         for place in plan.places {
             // Who opens files by itself has a use for the text of documents, beside them.
             let opens = place.route.entry.upstream.takesFiles

@@ -19,17 +19,23 @@ struct CallPreparation {
         let memory: CallMemory
         /// The conversation that the request goes on from, where this gateway kept it.
         let previous: [JSONValue]?
+        /// What was said before in the session that it is a turn of.
+        let session: [Message]
         /// The files that it names; `nil` where none were looked for.
         let files: [String: GivenFile]?
 
-        init(_ memory: CallMemory, previous: [JSONValue]? = nil, files: [String: GivenFile]? = nil) {
+        init(
+            _ memory: CallMemory, previous: [JSONValue]? = nil, session: [Message] = [],
+            files: [String: GivenFile]? = nil
+        ) {
             self.memory = memory
             self.previous = previous
+            self.session = session
             self.files = files
         }
 
         /// The caller's bytes are the whole request.
-        var isEmpty: Bool { previous == nil && files?.isEmpty ?? true }
+        var isEmpty: Bool { previous == nil && session.isEmpty && files?.isEmpty ?? true }
     }
 
     /// - Parameters:
@@ -124,12 +130,15 @@ struct CallPreparation {
         if isResponses {
             plan.identity.echo = ResponsesEcho.members(of: document)
             if let previous = past.previous { document = try ResponsesHistory.join(previous, into: document) }
-        } else if call.operation == .generate, let previous = past.previous {
-            document = NativeHistory.join(previous, into: document)
         }
         var request = try call.operation.dialect.codec.decodeRequest(document)
         request.model = route.model
         request.stream = head.stream
+        if !past.session.isEmpty {
+            request.goOn(from: past.session)
+            // What is kept under the answer's own id begins where the session does.
+            if isResponses { document = try ResponsesCodec.encodeRequest(request, for: Self.traits(call, route)).body }
+        }
         if isResponses, plan.lane != .wire(.openAIResponses) {
             try keep(&request, document, atMost: past.memory.conversations.maximumSize)
         }

@@ -22,6 +22,8 @@ package final class CallRequest {
     package var answerID: String?
     /// The caller's session (`X-Session-ID`).
     package var session: String?
+    /// The call is a turn of that session: what was said before goes with it (`X-Gatehouse-Session: continue`).
+    package var continuesSession = false
     /// The headers that the snapshot's plans look at.
     package var headers: [CallTraits.Header] = []
     /// How long the caller will wait (`X-Gatehouse-Timeout`), from the moment its head came.

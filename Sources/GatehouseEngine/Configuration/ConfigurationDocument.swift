@@ -20,7 +20,8 @@ package struct ConfigurationDocument {
         .map([
             ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
             ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
-            ("responses", responses), ("artifacts", artifacts), ("runs", runs),
+            ("responses", responses), ("sessions", .map([("waiting", .number(tree.sessions.waiting))])),
+            ("artifacts", artifacts), ("runs", runs),
             ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),

@@ -91,6 +91,9 @@ struct ConfigurationReader {
             section.read("maxSize", .size(0...Self.maximumSize), into: &tree.responses.maxSize)
             section.read("maxPerKey", .integer(1...1_000_000), into: &tree.responses.maxPerKey)
         }
+        root.section("sessions") { section in
+            section.read("waiting", .integer(0...1000), into: &tree.sessions.waiting)
+        }
         root.section("artifacts") { section in
             section.read("maxSize", .size(0...Self.maximumSize), into: &tree.artifacts.maxSize)
             section.read("maxTotal", .size(0...Self.maximumSize), into: &tree.artifacts.maxTotal)

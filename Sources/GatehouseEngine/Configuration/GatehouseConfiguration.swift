@@ -9,6 +9,7 @@ package struct GatehouseConfiguration: Sendable, Equatable {
     package var files = FilesConfiguration()
     package var cache = CacheConfiguration()
     package var responses = ResponsesConfiguration()
+    package var sessions = SessionsConfiguration()
     package var runs = RunsConfiguration()
     package var artifacts = ArtifactsConfiguration()
     package var logging = LoggingConfiguration()

@@ -74,6 +74,14 @@ package struct ResponsesConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Conversations that go on by their names. Keys below `sessions`; how long they are kept is `responses`'.
+package struct SessionsConfiguration: Sendable, Equatable {
+    /// Turns of one session that wait for the one that is being answered; more are refused.
+    package var waiting = 0
+
+    package init() {}
+}
+
 /// Files that agents make in the folder they work in. Keys below `artifacts`.
 package struct ArtifactsConfiguration: Sendable, Equatable {
     /// Bytes of one file; a larger one is not kept.

@@ -1,9 +1,17 @@
 import GatehouseCore
 import NIOCore
 
+/// Takes what the call of a run is answered. Confined to the call's event loop, which it keeps the call alive on.
+protocol RunDownstream: CallDownstream {
+    /// The call, as long as it goes on.
+    var driver: CallDriver? { get set }
+    /// The call is ended from outside.
+    func cancel()
+}
+
 /// Takes the answer of a call that runs without its caller. Confined to the call's event loop, which it keeps the call alive
 /// on.
-final class RunRecorder: CallDownstream {
+final class RunRecorder: RunDownstream {
     private let run: Run
     private let requestID: String
     private let clock: @Sendable () -> Int
@@ -37,7 +45,6 @@ final class RunRecorder: CallDownstream {
         end(.failed)
     }
 
-    /// The call is ended from outside.
     func cancel() {
         guard driver != nil else { return }
         let isInterrupted = run.verdict == .interrupted

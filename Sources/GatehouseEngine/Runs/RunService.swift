@@ -49,9 +49,10 @@ package final class RunService: Sendable {
     /// Begins a run; it is kept when this returns, and goes on whatever becomes of its caller.
     ///
     /// - Throws: `overloaded`, and what the store throws.
-    func begin(owner: String, session: String?, model: String) async throws(GatehouseError) -> Run {
-        let record = RunRecord(
-            id: Self.makeID(), owner: owner, session: session, model: model, created: clock())
+    func begin(
+        _ opening: RunOpening, owner: String, session: String?, model: String
+    ) async throws(GatehouseError) -> Run {
+        let record = RunRecord(id: opening.id, owner: owner, session: session, model: model, created: clock())
         let run = Run(record, store: store)
         let isTaken = active.withLock { runs in
             guard runs.count < limits.total,
@@ -70,19 +71,25 @@ package final class RunService: Sendable {
             forget(run.id)
             throw error
         }
+        for event in opening.events { run.add(event) }
         return run
     }
 
     /// Sends the call of a run. On its event loop.
-    func start(_ run: Run, _ request: CallRequest, _ head: CallHead, on eventLoop: any EventLoop) {
+    func start(_ run: Run, _ opening: RunOpening, _ request: CallRequest, on eventLoop: any EventLoop) {
         let call = CallRequest(
             id: request.id, operation: request.operation, principal: request.principal, snapshot: request.snapshot,
-            body: request.body, start: request.start)
-        // Each event is kept: it is a stream, whatever its caller asked for.
-        call.target = PathTarget(model: head.model, stream: true)
-        call.mayRepeat = request.mayRepeat
+            body: opening.body, start: request.start)
+        (call.target, call.answerID) = (opening.target, opening.answerID)
+        (call.mayRepeat, call.continuesSession) = (request.mayRepeat, request.continuesSession)
         (call.session, call.headers, call.patience) = (request.session, request.headers, request.patience)
-        let recorder = RunRecorder(run, requestID: request.id, clock: clock) { self.forget(run.id) }
+        let onEnd: @Sendable () -> Void = { self.forget(run.id) }
+        let recorder: any RunDownstream =
+            if let body = opening.response {
+                ResponseRecorder(run, answering: body, memory.conversations, clock: clock, onEnd: onEnd)
+            } else {
+                RunRecorder(run, requestID: request.id, clock: clock, onEnd: onEnd)
+            }
         let driver = CallDriver(call, on: eventLoop, downstream: recorder, observer: observer, memory: memory)
         recorder.driver = driver
         let bound = NIOLoopBound(recorder, eventLoop: eventLoop)
@@ -93,9 +100,6 @@ package final class RunService: Sendable {
     private func forget(_ id: String) {
         active.withLock { _ = $0.removeValue(forKey: id) }
     }
-
-    /// An id that nobody guesses.
-    private static func makeID() -> String { "run_" + RandomLetters.make(26) }
 
     // MARK: Ending
 
@@ -113,7 +117,8 @@ package final class RunService: Sendable {
         .runInterrupted, "The gateway ended under this run. What had happened until then is here.")
 
     /// The last event of a run that its gateway could not end itself.
-    package static func interruption(_ number: Int, at time: Int) -> ByteBuffer {
+    package static func interruption(_ id: String, _ number: Int, at time: Int) -> ByteBuffer {
+        if ResponsesHistory.isMade(id) { return ResponseEvents.interruption(number) }
         let body = Dialect.native.codec.render(interrupted, requestID: "", time: time)
         return NumberedEvents.write(number, "failed", (try? JSONValue(parsing: body.readableBytesView)) ?? .object([]))
     }

@@ -92,6 +92,11 @@ package final class ConversationMemory: ConversationStore {
         behind?.forget(id, owner: owner)
     }
 
+    package func delete(_ id: String, owner: String) async throws(GatehouseError) {
+        state.withLock { $0.drop(Key(owner: owner, id: id)) }
+        try await behind?.delete(id, owner: owner)
+    }
+
     /// Forgets what was used longest ago, until at most half is left.
     package func shrink() {
         state.withLock { state in

@@ -7,6 +7,8 @@ import NIOHTTP1
 struct CallerWishes {
     /// The caller's session (`X-Session-ID`).
     var session: String?
+    /// The call is a turn of that session (`X-Gatehouse-Session: continue`).
+    var continuesSession = false
     /// How long it will wait (`X-Gatehouse-Timeout`).
     var patience: TimeAmount?
     /// The headers that routes look at.
@@ -27,6 +29,9 @@ struct CallerWishes {
             }
             return text
         }
+        let isNamed = session != nil
+        continuesSession =
+            try fields.sessionWish.map { word throws(GatehouseError) in try Self.continues(word, isNamed) } ?? false
         patience = try fields.timeout.map(Self.time)
         guard !watched.isEmpty else { return }
         for (name, value) in all where watched.contains(name.lowercased()) {
@@ -35,6 +40,19 @@ struct CallerWishes {
     }
 
     var isEmpty: Bool { session == nil && patience == nil && headers.isEmpty }
+
+    /// - Throws: `invalid_value` for another word, or where no session is named.
+    private static func continues(_ word: String, _ isNamed: Bool) throws(GatehouseError) -> Bool {
+        guard word.lowercased() == "continue" else {
+            throw GatehouseError(
+                .invalidValue, "X-Gatehouse-Session must be continue.", param: "x-gatehouse-session")
+        }
+        guard isNamed else {
+            throw GatehouseError(
+                .invalidValue, "X-Gatehouse-Session: continue needs X-Session-ID beside it.", param: "x-session-id")
+        }
+        return true
+    }
 
     /// A number of seconds, or a number with `ms`, `s`, `m` or `h`; at least a millisecond, at most a day.
     static func time(_ text: String) throws(GatehouseError) -> TimeAmount {

@@ -9,6 +9,19 @@ enum DataPlaneRoutes {
         var target: PathTarget?
     }
 
+    /// What `match` knows, for those who describe it. `{model}` stands for what Gemini's paths name.
+    static let paths =
+        [
+            "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
+            "/v1/embeddings", "/v1/moderations", "/v1/images/generations", "/v1/audio/speech",
+            "/v1/audio/transcriptions", "/v1/audio/translations", "/api/generate", "/v1/rerank", "/v2/rerank",
+        ]
+        + ["/v1beta/models/{model}:", "/v1/models/{model}:"].flatMap { root in
+            ["generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"].map {
+                root + $0
+            }
+        }
+
     /// - Parameter uri: The whole request target; its query says how Gemini's streams are framed.
     /// - Throws: `invalid_value` for a path that names no model.
     static func match(_ path: Substring, uri: String) throws(GatehouseError) -> Match? {

@@ -366,6 +366,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         call.answerID = request.answerID
         if let wishes = request.wishes {
             (call.session, call.patience, call.headers) = (wishes.session, wishes.patience, wishes.headers)
+            call.continuesSession = wishes.continuesSession
         }
         let driver = CallDriver(
             call, on: context.eventLoop, downstream: self, observer: services.observer, memory: services.memory)

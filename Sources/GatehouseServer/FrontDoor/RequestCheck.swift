@@ -18,6 +18,8 @@ struct RequestFields {
     private(set) var hasIdempotencyKey = false
     private(set) var session: String?
     private(set) var timeout: String?
+    /// `X-Gatehouse-Session`.
+    private(set) var sessionWish: String?
     /// `anthropic-beta`, each line as it came.
     private(set) var betas: [String] = []
 
@@ -38,6 +40,7 @@ struct RequestFields {
             case 15 where name.isHeader("idempotency-key"): hasIdempotencyKey = !value.isEmpty
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
             case 19 where name.isHeader("x-gatehouse-timeout"): timeout = value
+            case 19 where name.isHeader("x-gatehouse-session"): sessionWish = value
             case 17 where name.isHeader("transfer-encoding"):
                 (transferEncoding, transferEncodings) = (value, transferEncodings + 1)
             default: break

@@ -28,7 +28,7 @@ struct ControlRoutes {
     }
 
     let router = Router(context: BasicRequestContext.self)
-    private let table = RouteTable()
+    let table = RouteTable()
     private let snapshots: SnapshotHolder
 
     init(snapshots: SnapshotHolder) {
@@ -88,6 +88,8 @@ final class RouteTable: Sendable {
     func add(_ row: Row) {
         rows.withLock { $0.append(row) }
     }
+
+    var all: [Row] { rows.withLock { $0 } }
 
     /// The methods that exist for a path without wildcards.
     func methods(of path: String) -> [String] {

@@ -62,6 +62,8 @@ enum RunRoutes {
         _ request: Request, _ service: RunService, _ owner: String
     ) async throws(GatehouseError) -> Run {
         let id = FileRoutes.id(request)
+        // Those have routes of their own.
+        guard !ResponsesHistory.isMade(id) else { throw unknown }
         if let run = service.active(id, owner: owner) { return run }
         guard let record = try await service.store.find(id, owner: owner) else { throw unknown }
         return Run(kept: record, store: service.store)
@@ -78,7 +80,8 @@ enum RunRoutes {
         return last
     }
 
-    private static func follow(_ run: Run, after last: Int) -> Response {
+    /// - Parameter isBare: Without the numbers in front of the events.
+    static func follow(_ run: Run, after last: Int, isBare: Bool = false) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream; charset=utf-8"
         headers[.cacheControl] = "no-cache"
@@ -93,7 +96,7 @@ enum RunRoutes {
                 }
                 if batch.isEnd { break }
                 last = batch.last
-                try await writer.write(batch.bytes)
+                try await writer.write(isBare ? NumberedEvents.bare(batch.bytes) : batch.bytes)
             }
             try await writer.finish(nil)
         }

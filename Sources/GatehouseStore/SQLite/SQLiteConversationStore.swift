@@ -83,6 +83,13 @@ package final class SQLiteConversationStore: ConversationStore {
         }
     }
 
+    package func delete(_ id: String, owner: String) async throws(GatehouseError) {
+        try await database.write { db in
+            try db.cachedStatement(sql: "DELETE FROM conversation WHERE owner = ? AND id = ?")
+                .execute(arguments: [owner, id])
+        }
+    }
+
     /// Uses are counted, not timed: several fall into one second.
     private static let next = "(SELECT COALESCE(MAX(used), 0) + 1 FROM conversation)"
 

@@ -25,6 +25,8 @@ package final class SQLiteDatabase: Sendable {
             let mask = umask(0o077)
             defer { umask(mask) }
             pool = try DatabasePool(path: path, configuration: Self.configuration)
+            // A commit is on the disk when it is told. Said here: a pool has its own opinion of it once it is open.
+            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
             try pool.read { db in try Self.check(db, path) }
             try SQLiteSchema.migrator.migrate(pool)
         } catch {
@@ -41,8 +43,6 @@ package final class SQLiteDatabase: Sendable {
         // A transaction that a broken disk will not even take back must not end the process.
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { db in
-            // A commit is on the disk when it is told.
-            try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
         }
         return configuration

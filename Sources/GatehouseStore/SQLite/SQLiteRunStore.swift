@@ -87,7 +87,10 @@ package final class SQLiteRunStore: RunStore {
         return try await database.read { db in
             try Row.fetchAll(
                 db.cachedStatement(
-                    sql: "SELECT * FROM run WHERE owner = ? AND expires > ? ORDER BY created DESC, rowid DESC LIMIT ?"),
+                    sql: """
+                        SELECT * FROM run WHERE owner = ? AND expires > ? AND id >= 'run_' AND id < 'run`'
+                        ORDER BY created DESC, rowid DESC LIMIT ?
+                        """),
                 arguments: [owner, now, limit]
             ).map(Self.record)
         }
@@ -130,9 +133,9 @@ package final class SQLiteRunStore: RunStore {
     /// Runs that an earlier process left behind have ended with it: their last event says so.
     ///
     /// - Returns: How many.
-    package func interrupt(_ event: @escaping @Sendable (_ number: Int) -> ByteBuffer) async throws(GatehouseError)
-        -> Int
-    {
+    package func interrupt(
+        _ event: @escaping @Sendable (_ id: String, _ number: Int) -> ByteBuffer
+    ) async throws(GatehouseError) -> Int {
         let now = clock()
         return try await database.write { db in
             let rows = try Row.fetchAll(db, sql: "SELECT id, last FROM run WHERE status = 'running'")
@@ -140,7 +143,7 @@ package final class SQLiteRunStore: RunStore {
                 let (id, last): (String, Int) = (row[0], row[1])
                 try db.execute(
                     sql: "INSERT INTO run_event (run, first, last, body) VALUES (?, ?, ?, ?)",
-                    arguments: [id, last + 1, last + 1, Data(event(last + 1).readableBytesView)])
+                    arguments: [id, last + 1, last + 1, Data(event(id, last + 1).readableBytesView)])
                 try db.execute(
                     sql: "UPDATE run SET status = 'interrupted', ended = ?, last = ? WHERE id = ?",
                     arguments: [now, last + 1, id])

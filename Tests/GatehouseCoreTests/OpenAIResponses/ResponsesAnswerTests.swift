@@ -124,8 +124,8 @@ struct ResponsesHistoryTests {
     /// What is kept of an exchange, as it comes back from the store.
     private func kept(_ body: String, _ output: String...) throws -> [JSONValue] {
         let whole = ResponsesHistory.whole(
-            try ResponsesHistory.said(in: json(body)), with: output.map { ByteBuffer(string: $0) })
-        return try #require(try JSONValue(parsing: whole.readableBytesView).array)
+            try ResponsesHistory.said(in: json(body)), with: output.map { ByteBuffer(string: $0) }, summary: nil)
+        return try #require(ResponsesHistory.items(ofKept: try JSONValue(parsing: whole.readableBytesView)))
     }
 
     private let call = #"{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"}"#

@@ -8,29 +8,24 @@ package enum NativeHistory {
     /// What such names begin with.
     package static let prefix = "session/"
 
-    /// The body with a conversation before its own prompt.
-    package static func join(_ conversation: [JSONValue], into body: JSONValue) -> JSONValue {
-        guard case .object(var members) = body, let prompt = body["prompt"]?.string, body["messages"] == nil else {
-            return body
+    /// A conversation that was kept, as targets are told of it.
+    ///
+    /// - Throws: `internal_error` for one that cannot be read.
+    package static func messages(_ conversation: [JSONValue]) throws(GatehouseError) -> [Message] {
+        guard !conversation.isEmpty else { return [] }
+        do {
+            return try NativeRequestDecoder.decode(
+                .object(["model": .string("m"), "messages": .array(conversation)])
+            ).messages
+        } catch {
+            throw GatehouseError(.internalError, "The conversation could not be read.")
         }
-        let question = JSONValue.object(["role": .string("user"), "content": .string(prompt)])
-        members.removeAll { $0.key == "prompt" }
-        members.append(.init("messages", .array(conversation + [question])))
-        return .object(members)
     }
 
-    /// The conversation with one more turn: what the body asks, and the answer.
-    package static func whole(_ conversation: [JSONValue], asked body: JSONValue, answer: String) -> ByteBuffer {
-        var parts: [JSONValue] = (body["files"]?.array ?? []).compactMap { file in
-            let name = file.string ?? ["id", "filename", "name"].lazy.compactMap { file[$0]?.string }.first
-            return name.map { .object(["type": .string("file"), "id": .string($0)]) }
-        }
-        parts.append(.object(["type": .string("text"), "text": .string(body["prompt"]?.string ?? "")]))
-        let turn: [JSONValue] = [
-            .object(["role": .string("user"), "content": .array(parts)]),
-            .object(["role": .string("assistant"), "content": .string(answer)]),
-        ]
-        return JSONValue.array(conversation + turn).bytes
+    /// The conversation with one more turn: what was asked, and the answer. Instructions are each call's own and not kept.
+    package static func whole(_ conversation: [JSONValue], asked: [Message], answer: [Part]) -> ByteBuffer {
+        let turn = asked.filter { $0.role != .system } + [Message(role: .assistant, parts: answer)]
+        return JSONValue.array(conversation + turn.compactMap(NativeMessageWriter.message)).bytes
     }
 
     /// Messages that somebody brings, checked as those of a request are.
@@ -44,5 +39,13 @@ package enum NativeHistory {
             _ = try NativeRequestDecoder.decode(.object(["model": .string("m"), "messages": messages]))
         }
         return list
+    }
+}
+
+extension CanonicalRequest {
+    /// Puts what was said before between the instructions and what is said now.
+    package mutating func goOn(from history: [Message]) {
+        let place = messages.firstIndex { $0.role != .system } ?? messages.count
+        messages.insert(contentsOf: history, at: place)
     }
 }

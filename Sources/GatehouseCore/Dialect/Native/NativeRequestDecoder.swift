@@ -31,7 +31,7 @@ enum NativeRequestDecoder {
         return request
     }
 
-    private static func refuseRest(_ fields: JSONFields) throws(GatehouseError) {
+    static func refuseRest(_ fields: JSONFields) throws(GatehouseError) {
         guard let unknown = fields.rest.first(where: { !$0.value.isNull || !known.contains($0.key) }) else { return }
         let path = fields.path(unknown.key).bounded(to: 100)
         throw GatehouseError(
@@ -94,35 +94,20 @@ enum NativeRequestDecoder {
             case "system": .system
             case "user": .user
             case "assistant": .assistant
-            default: throw fields.invalid("role", "must be system, user or assistant")
+            case "tool": .tool
+            default: throw fields.invalid("role", "must be system, user, assistant or tool")
             }
         guard let content = fields.value("content") else { throw fields.missing("content") }
         var parts: [Part] = []
         if let text = content.string {
             parts = [.text(text)]
         } else if let elements = content.array {
-            for (index, element) in elements.enumerated() {
-                parts.append(try part(element, fields.path("content", index)))
-            }
+            parts = try NativePartReader.parts(elements, fields.path("content"))
         } else {
             throw fields.invalid("content", "must be a string or an array of parts")
         }
         try refuseRest(fields)
         return Message(role: role, parts: parts)
-    }
-
-    /// `{"type":"text","text":…}` or `{"type":"image","url":…}`, whose URL may hold the data itself.
-    private static func part(_ value: JSONValue, _ path: String) throws(GatehouseError) -> Part {
-        var fields = try JSONFields(value, path: path)
-        let part: Part
-        switch try fields.requiredString("type") {
-        case "text": part = .text(try fields.requiredString("text"))
-        case "image": part = Part(.image(Media(url: try fields.requiredString("url"))))
-        case "file": part = Part(.document(Media(.file(try fields.requiredString("id")))))
-        default: throw fields.invalid("type", "must be text, image or file")
-        }
-        try refuseRest(fields)
-        return part
     }
 
     private static func reasoning(_ fields: inout JSONFields) throws(GatehouseError) -> Reasoning? {

@@ -19,7 +19,7 @@ package enum ResponsesErrorBody {
     }
 
     /// `response.error` of a failed answer: a code of the vendor's list, and the message.
-    static func failed(_ error: GatehouseError) -> JSONValue {
+    package static func failed(_ error: GatehouseError) -> JSONValue {
         let code =
             switch error.code {
             case .contextLengthExceeded: "context_length_exceeded"

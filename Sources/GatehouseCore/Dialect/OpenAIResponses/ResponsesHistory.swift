@@ -24,15 +24,35 @@ package enum ResponsesHistory {
         return buffer
     }
 
-    /// A conversation to keep: what `said(in:)` gave, and the items of the answer, each of them JSON.
-    package static func whole(_ said: ByteBuffer, with output: [ByteBuffer]) -> ByteBuffer {
-        var buffer = said
+    /// A conversation to keep: what `said(in:)` gave, the items of the answer, each of them JSON, and the rest of it.
+    package static func whole(_ said: ByteBuffer, with output: [ByteBuffer], summary: ByteBuffer?) -> ByteBuffer {
+        var buffer = ByteBuffer(string: #"{"items":"#)
+        let start = buffer.writerIndex
+        buffer.writeImmutableBuffer(said)
         for item in output {
-            if buffer.readableBytes > 1 { buffer.writeStaticString(",") }
+            if buffer.writerIndex > start + 1 { buffer.writeStaticString(",") }
             buffer.writeImmutableBuffer(item)
         }
         buffer.writeStaticString("]")
+        buffer.writeMember("output", output.count)
+        if let summary { buffer.writeMember("answer", json: summary) }
+        buffer.writeStaticString("}")
         return buffer
+    }
+
+    /// The items of a conversation that was kept. Those of sessions, and of earlier versions, are nothing but items.
+    package static func items(ofKept conversation: JSONValue) -> [JSONValue]? {
+        conversation.array ?? conversation["items"]?.array
+    }
+
+    /// The answer that a kept conversation ended with, as its caller got it, and the items that it answers; `nil` where
+    /// only the conversation is kept.
+    package static func answer(ofKept conversation: JSONValue) -> (answer: JSONValue, asked: [JSONValue])? {
+        guard let items = items(ofKept: conversation), let summary = conversation["answer"]?.object,
+            let count = conversation["output"]?.count, count <= items.count
+        else { return nil }
+        let output = JSONValue.Member("output", .array(Array(items.suffix(count))))
+        return (.object(summary + [output]), Array(items.dropLast(count)))
     }
 
     /// The body with a kept conversation before its own `input`, without `previous_response_id`.

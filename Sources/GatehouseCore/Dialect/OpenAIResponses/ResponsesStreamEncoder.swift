@@ -24,9 +24,21 @@ package struct ResponsesStreamEncoder: StreamEncoder {
     private var unannounced: Int?
     private var usage: Usage?
     private var hasRefusal = false
+    /// How it ended, once it has ended well.
+    private var ending: (status: StaticString, detail: StaticString?)?
 
     /// The items of the answer, once it is whole.
     var items: [ByteBuffer] { output.filter { $0.readableBytes > 0 } }
+
+    /// The answer without its items, once it is whole.
+    var summary: ByteBuffer? {
+        guard let ending else { return nil }
+        var json = head
+        Self.writeState(ending.status, ending.detail, error: .null, to: &json)
+        json.writeMember("usage", usage.map(ResponsesUsage.write) ?? .null)
+        json.writeStaticString("}")
+        return json
+    }
 
     /// - Parameter relayed: How far a vendor's own stream got, where this goes on from one.
     package init(as identity: AnswerIdentity, after relayed: ResponsesRelayed? = nil) {
@@ -97,9 +109,7 @@ package struct ResponsesStreamEncoder: StreamEncoder {
     ) {
         events.begin(type, to: &buffer)
         buffer.writeMember("response", json: head)
-        buffer.writeMember("status", status.description)
-        buffer.writeMember("error", error)
-        buffer.writeMember("incomplete_details", detail.map { .object(["reason": .string($0.description)]) } ?? .null)
+        Self.writeState(status, detail, error: error, to: &buffer)
         buffer.writeStaticString(#","output":["#)
         var isFirst = true
         for item in output where item.readableBytes > 0 {
@@ -113,6 +123,14 @@ package struct ResponsesStreamEncoder: StreamEncoder {
         ResponsesEventWriter.end(&buffer)
     }
 
+    private static func writeState(
+        _ status: StaticString, _ detail: StaticString?, error: JSONValue, to buffer: inout ByteBuffer
+    ) {
+        buffer.writeMember("status", status.description)
+        buffer.writeMember("error", error)
+        buffer.writeMember("incomplete_details", detail.map { .object(["reason": .string($0.description)]) } ?? .null)
+    }
+
     private mutating func end(_ finish: Finish, _ buffer: inout ByteBuffer) {
         let (status, detail) = ResponsesFinish.words(finish, hasRefusal: hasRefusal)
         close(status: status, &buffer)
@@ -122,9 +140,11 @@ package struct ResponsesStreamEncoder: StreamEncoder {
             close(&buffer)
         }
         hasEnded = true
+        ending = (status, detail)
+        usage = finish.usage ?? usage
         writeResponse(
             detail == nil ? "response.completed" : "response.incomplete", status: status, detail: detail,
-            usage: finish.usage ?? usage, to: &buffer)
+            usage: usage, to: &buffer)
     }
 
     /// Takes the next place of the output.

@@ -1,0 +1,63 @@
+/// What is written about each route, as JSON: its tag, a summary, parameters of the query and headers by their names, the
+/// body and the answers by their schemas' names or media types (see `OpenAPIDocument`).
+enum OpenAPIText {
+    /// Calls of models and agents.
+    static let dataPlane = #"""
+        {
+          "post /v1/chat/completions": {"tag": "openai", "summary": "Chat (OpenAI)", "headers": {
+            "X-Session-ID": "Names the caller's session", "X-Gatehouse-Timeout": "How long the caller waits, as 30s",
+            "X-Gatehouse-Session": "continue: what was said before goes with it"},
+            "body": "ChatRequest", "answers": {"200": ["ChatCompletion", "text/event-stream"]}},
+          "post /v1/completions": {"tag": "openai", "summary": "Completions (OpenAI)",
+            "body": "CompletionRequest", "answers": {"200": ["Completion", "text/event-stream"]}},
+          "post /v1/responses": {"tag": "openai", "summary": "Responses (OpenAI), also in the background",
+            "body": "ResponsesRequest", "answers": {"200": ["Response", "text/event-stream"]}},
+          "post /v1/embeddings": {"tag": "openai", "summary": "Embeddings (OpenAI)",
+            "body": "InputRequest", "answers": {"200": "Embeddings"}},
+          "post /v1/moderations": {"tag": "openai", "summary": "Moderations (OpenAI)",
+            "body": "InputRequest", "answers": {"200": {"type": "object"}}},
+          "post /v1/images/generations": {"tag": "openai", "summary": "Pictures (OpenAI)",
+            "body": "PromptRequest", "answers": {"200": [{"type": "object"}, "text/event-stream"]}},
+          "post /v1/audio/speech": {"tag": "openai", "summary": "Speech from text (OpenAI)",
+            "body": "InputRequest", "answers": {"200": ["audio/*", "text/event-stream"]}},
+          "post /v1/audio/transcriptions": {"tag": "openai", "summary": "Text of speech (OpenAI)",
+            "body": ["multipart/form-data"], "answers": {"200": [{"type": "object"}, "text/plain", "text/event-stream"]}},
+          "post /v1/audio/translations": {"tag": "openai", "summary": "English text of speech (OpenAI)",
+            "body": ["multipart/form-data"], "answers": {"200": [{"type": "object"}, "text/plain"]}},
+          "post /v1/rerank": {"tag": "cohere", "summary": "Ranking of documents (Cohere, Jina)",
+            "body": "RerankRequest", "answers": {"200": {"type": "object"}}},
+          "post /v2/rerank": {"tag": "cohere", "summary": "Ranking of documents (Cohere)",
+            "body": "RerankRequest", "answers": {"200": {"type": "object"}}},
+          "post /v1/messages": {"tag": "anthropic", "summary": "Messages (Anthropic)",
+            "headers": {"anthropic-version": "2023-06-01", "anthropic-beta": "Features, divided by commas"},
+            "body": "MessagesRequest", "answers": {"200": ["AnthropicMessage", "text/event-stream"]}},
+          "post /v1/messages/count_tokens": {"tag": "anthropic", "summary": "Count tokens (Anthropic)",
+            "body": "MessagesRequest", "answers": {"200": "TokenCount"}},
+          "post /v1beta/models/{model}:generateContent": {"tag": "gemini", "summary": "Generate (Gemini)",
+            "body": "ContentsRequest", "answers": {"200": "GenerateContentResponse"}},
+          "post /v1beta/models/{model}:streamGenerateContent": {"tag": "gemini", "summary": "Generate as a stream (Gemini)",
+            "query": {"alt": "sse for events, else an array"},
+            "body": "ContentsRequest", "answers": {"200": [{"type": "array"}, "text/event-stream"]}},
+          "post /v1beta/models/{model}:countTokens": {"tag": "gemini", "summary": "Count tokens (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /v1beta/models/{model}:embedContent": {"tag": "gemini", "summary": "Embedding (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /v1beta/models/{model}:batchEmbedContents": {"tag": "gemini", "summary": "Embeddings (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /v1/models/{model}:generateContent": {"tag": "gemini", "summary": "Generate (Gemini)",
+            "body": "ContentsRequest", "answers": {"200": "GenerateContentResponse"}},
+          "post /v1/models/{model}:streamGenerateContent": {"tag": "gemini", "summary": "Generate as a stream (Gemini)",
+            "query": {"alt": "sse for events, else an array"},
+            "body": "ContentsRequest", "answers": {"200": [{"type": "array"}, "text/event-stream"]}},
+          "post /v1/models/{model}:countTokens": {"tag": "gemini", "summary": "Count tokens (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /v1/models/{model}:embedContent": {"tag": "gemini", "summary": "Embedding (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /v1/models/{model}:batchEmbedContents": {"tag": "gemini", "summary": "Embeddings (Gemini)",
+            "body": {"type": "object"}, "answers": {"200": {"type": "object"}}},
+          "post /api/generate": {"tag": "native", "summary": "Ask any model or agent, also in the background",
+            "headers": {"X-Session-ID": "Names the caller's session"},
+            "body": "GenerateRequest", "answers": {"200": ["Generated", "text/event-stream"], "202": "Run"}}
+        }
+        """#
+}
