@@ -141,6 +141,27 @@ def test_one_is_taken_from_here_to_there(ann):
         assert (refused.status_code, refused.json()["error"]["details"]["param"]) == (400, field)
 
 
+def test_one_is_forked(ann, bob, faultd):
+    """Both know what was said before, and neither what the other says."""
+    turn(ann, "trunk", "one")
+    turn(ann, "trunk", "two")
+    fork = ann.send("POST", "/api/sessions/trunk/fork", json={"id": "branch", "until": 2})
+    assert fork.status_code == 201 and len(fork.json()["messages"]) == 2, fork.text
+    turn(ann, "branch", "three")
+    turn(ann, "trunk", "four")
+    assert [text for _, text in said(ann, "branch")] == ["one", "one", "three", "three"]
+    assert [text for _, text in said(ann, "trunk")] == ["one", "one", "two", "two", "four", "four"]
+    assert len(ann.send("POST", "/api/sessions/trunk/fork", json={}).json()["messages"]) == 6
+    for path, body, status, param in [
+        ("trunk", {"id": "branch"}, 400, "id"), ("trunk", {"until": 7}, 400, "until"), ("trunk", {"until": "x"}, 400, "until"),
+        ("none", {}, 404, None),
+    ]:
+        answer = ann.send("POST", f"/api/sessions/{path}/fork", json=body)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["error"].get("details", {}).get("param") == param, answer.text
+    assert bob.send("POST", "/api/sessions/trunk/fork", json={}).status_code == 404
+
+
 def test_anothers_session_is_as_if_it_did_not_exist(ann, bob):
     turn(ann, "shared name", "secret of hers")
     ann.upload("a.txt", b"secret", session_id="shared name")

@@ -40,6 +40,8 @@ extension OpenAPIText {
             "body": "SessionRequest", "answers": {"201": "Session"}},
           "get /api/sessions/:id": {"tag": "sessions", "summary": "A session with its messages and files",
             "answers": {"200": "Session"}},
+          "post /api/sessions/:id/fork": {"tag": "sessions", "summary": "Another session that begins as this one did",
+            "body": "SessionFork", "answers": {"201": "Session"}},
           "delete /api/sessions/:id": {"tag": "sessions", "summary": "Delete a session with all that belongs to it",
             "answers": {"200": "Deleted"}},
           "get /api/accounts": {"tag": "agents", "summary": "The accounts of agents, and which rest",

@@ -52,6 +52,8 @@ extension OpenAPIText {
             "context_mode": {"type": "string"}, "purpose": {"type": "string"}}},
           "SessionRequest": {"type": "object", "additionalProperties": false, "properties": {"id": {"type": "string"},
             "messages": {"type": "array", "items": {"$ref": "#/components/schemas/NativeMessage"}}}},
+          "SessionFork": {"type": "object", "additionalProperties": false, "properties": {"id": {"type": "string"},
+            "until": {"type": "integer", "minimum": 0, "description": "So many of its messages; all of them"}}},
           "LoginRequest": {"type": "object", "additionalProperties": false, "properties": {"account": {"type": "string"}}},
           "LoginCode": {"type": "object", "required": ["code"], "additionalProperties": false, "properties": {
             "account": {"type": "string"}, "code": {"type": "string"}}}

@@ -28,6 +28,10 @@ enum SessionRoutes {
             let (service, owner) = try needed(service, caller)
             return try await show(request, service, files, owner)
         }
+        routes.add(.post, root + "/:id/fork", .member) { request, caller async throws(GatehouseError) in
+            let (service, owner) = try needed(service, caller)
+            return try await fork(request, service, owner)
+        }
         routes.add(.delete, root + "/:id", .member) { request, caller async throws(GatehouseError) in
             let (service, owner) = try needed(service, caller)
             let name = FileRoutes.id(request)
@@ -49,14 +53,44 @@ enum SessionRoutes {
         _ request: Request, _ service: SessionService, _ owner: String
     ) async throws(GatehouseError) -> Response {
         let body = try await ControlBody.object(request, atMost: maximumBody, known: ["id", "messages"])
-        var name = SessionService.makeName()
-        if let given = body["id"] {
-            guard let text = given.string else {
-                throw GatehouseError(.invalidValue, "The field id must be a string.", param: "id")
-            }
-            name = try FileRoutes.session(text, param: "id")
-        }
         let messages = try body["messages"].map { value throws(GatehouseError) in try NativeHistory.check(value) } ?? []
+        return try await make(try newName(body), messages, service, owner)
+    }
+
+    /// Another session that begins with what was said in one: each goes on by itself. An agent is told all of it anew, since
+    /// what it remembers belongs to the first.
+    private static func fork(
+        _ request: Request, _ service: SessionService, _ owner: String
+    ) async throws(GatehouseError) -> Response {
+        let source = FileRoutes.id(request)
+        guard try await service.store.find(source, owner: owner)?.transcriptEnds != nil else {
+            throw SessionService.unknown
+        }
+        let body = try await ControlBody.object(request, atMost: maximumBody, known: ["id", "until"])
+        var messages = try await service.messages(
+            source, owner: owner, on: MultiThreadedEventLoopGroup.singleton.any())
+        if let until = body["until"] {
+            guard let count = until.int, (0...messages.count).contains(count) else {
+                throw GatehouseError(
+                    .invalidValue, "The field until must be a number of messages, up to \(messages.count).",
+                    param: "until")
+            }
+            messages = Array(messages.prefix(count))
+        }
+        return try await make(try newName(body), messages, service, owner)
+    }
+
+    private static func newName(_ body: JSONValue) throws(GatehouseError) -> String {
+        guard let given = body["id"] else { return SessionService.makeName() }
+        guard let text = given.string else {
+            throw GatehouseError(.invalidValue, "The field id must be a string.", param: "id")
+        }
+        return try FileRoutes.session(text, param: "id")
+    }
+
+    private static func make(
+        _ name: String, _ messages: [JSONValue], _ service: SessionService, _ owner: String
+    ) async throws(GatehouseError) -> Response {
         if try await service.store.find(name, owner: owner)?.transcriptEnds != nil {
             throw GatehouseError(
                 .invalidValue, "There is a session of this name already. Delete it first.", param: "id")

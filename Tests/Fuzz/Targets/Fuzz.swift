@@ -3,7 +3,7 @@ import NIOCore
 
 /// What can be fuzzed. Each takes any bytes, and traps when the code under test breaks a promise.
 enum FuzzTarget: String, CaseIterable {
-    case json, head, sse, stream, lines, response, request, multipart, content, documents
+    case json, head, sse, stream, lines, response, request, multipart, content, documents, terminal
 
     /// The target of this process; there is no use in fuzzing nothing.
     static let current: FuzzTarget = {
@@ -27,6 +27,7 @@ enum FuzzTarget: String, CaseIterable {
         case .multipart: MultipartFuzz.run(input)
         case .content: ContentFuzz.run(input)
         case .documents: DocumentsFuzz.run(input)
+        case .terminal: TerminalFuzz.run(input)
         }
     }
 }

@@ -1,3 +1,5 @@
+package import GatehouseCore
+
 /// Finds on a screen what a person has to visit and to type.
 package enum LoginLinks {
     private static let maximumLength = 4096

@@ -126,14 +126,17 @@ package final class AgentPool: Sendable {
         }
     }
 
-    /// Looks at its processes' memory.
+    /// Looks whether its processes are well, and at their memory.
     func measure() {
         let roots = state.withLock { state in
             state.processes.compactMap { number, process in process.supervisor.map { (number, $0) } }
         }
-        guard settings.pool.memory != nil, !roots.isEmpty else { return }
+        guard !roots.isEmpty else { return }
         let tree = ProcessTree.now()
-        for (number, root) in roots { apply(.measured(number, tree.residentBytes(below: root))) }
+        for (number, root) in roots {
+            if tree.isStopped(below: root) { apply(.unwell(number)) }
+            if settings.pool.memory != nil { apply(.measured(number, tree.residentBytes(below: root))) }
+        }
     }
 
     // MARK: Numbers

@@ -82,6 +82,8 @@ package struct PoolMachine: Sendable {
         /// Nothing of a process is left.
         case gone(ProcessID)
         case measured(ProcessID, Int)
+        /// A process would not answer.
+        case unwell(ProcessID)
         /// No process is to keep this account any longer than its turn takes.
         case vacate(account: String)
         case tick
@@ -159,6 +161,7 @@ package struct PoolMachine: Sendable {
         case .spent(let id): actions = over(id, isUsable: false, now)
         case .gone(let id): forget(id)
         case .measured(let id, let bytes): actions = measured(id, bytes)
+        case .unwell(let id): processes[id]?.isWorn = true
         case .vacate(let account): wear(out: account)
         case .tick: actions = tick(now)
         case .retire: isRetired = true

@@ -4,6 +4,7 @@ import Glibc
 struct ProcessTree {
     private var children: [pid_t: [pid_t]] = [:]
     private var pages: [pid_t: Int] = [:]
+    private var stopped: Set<pid_t> = []
 
     static func now() -> ProcessTree {
         var tree = ProcessTree()
@@ -26,18 +27,25 @@ struct ProcessTree {
         guard fields.count > 21, let parent = pid_t(fields[1]), let count = Int(fields[21]) else { return }
         children[parent, default: []].append(pid)
         pages[pid] = max(0, count)
+        if fields[0] == "T" || fields[0] == "t" { stopped.insert(pid) }
     }
+
+    /// A process and all below it.
+    private func family(of root: pid_t) -> Set<pid_t> {
+        var left = [root]
+        var seen: Set<pid_t> = []
+        while let pid = left.popLast() {
+            if seen.insert(pid).inserted { left += children[pid] ?? [] }
+        }
+        return seen
+    }
+
+    /// Whether one of them was stopped: it will not answer.
+    func isStopped(below root: pid_t) -> Bool { !family(of: root).isDisjoint(with: stopped) }
 
     /// Of a process and all below it. Memory that several share is counted for each.
     func residentBytes(below root: pid_t) -> Int {
-        var left = [root]
-        var seen: Set<pid_t> = []
-        var sum = 0
-        while let pid = left.popLast() {
-            guard seen.insert(pid).inserted else { continue }
-            sum += pages[pid] ?? 0
-            left += children[pid] ?? []
-        }
+        let sum = family(of: root).reduce(0) { $0 + (pages[$1] ?? 0) }
         return sum.multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE))).partialValue
     }
 

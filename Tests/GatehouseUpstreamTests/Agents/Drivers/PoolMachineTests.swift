@@ -118,6 +118,19 @@ import Testing
         #expect(pool.counts.idle == 1 && pool.counts.ending == 2)
     }
 
+    /// What was stopped is given to nobody; a turn that it has is its own timers' matter.
+    @Test func whatWouldNotAnswerIsGivenToNobody() {
+        var pool = Self.pool()
+        _ = pool.handle(.want(.init(1, ann)), now: Self.at(0))
+        _ = pool.handle(.ready(1), now: Self.at(0))
+        #expect(pool.handle(.unwell(1), now: Self.at(1)) == [])
+        #expect(pool.handle(.over(1), now: Self.at(2)) == [.end(1)])
+        _ = pool.handle(.want(.init(2, ann)), now: Self.at(3))
+        _ = pool.handle(.ready(2), now: Self.at(3))
+        _ = pool.handle(.over(2), now: Self.at(3))
+        #expect(pool.handle(.unwell(2), now: Self.at(4)) == [.end(2)])
+    }
+
     @Test func whatStartsWhileItIsVacatedEndsAsWell() {
         var pool = Self.accounts([:], minimum: 1)
         _ = pool.handle(.tick, now: Self.at(0))

@@ -24,6 +24,14 @@ import Testing
         #expect(tree.residentBytes(below: 10) == 23 * page)
     }
 
+    @Test func seesWhoWasStopped() {
+        var tree = ProcessTree()
+        tree.add(10, Self.status(parent: 1, pages: "5"))
+        tree.add(11, Self.status(parent: 10, pages: "7").replacing(" S ", with: " T "))
+        tree.add(12, Self.status(parent: 1, pages: "7"))
+        #expect(tree.isStopped(below: 10) && tree.isStopped(below: 11) && !tree.isStopped(below: 12))
+    }
+
     @Test func seesThisProcess() {
         #expect(ProcessTree.now().residentBytes(below: getpid()) > 1 << 20)
     }

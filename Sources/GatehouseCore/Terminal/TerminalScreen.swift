@@ -5,11 +5,11 @@
 package struct TerminalScreen: Sendable {
     package struct Row: Sendable, Equatable {
         /// 0 is a cell that nothing was written to, or the second half of a wide character.
-        var cells: [Unicode.Scalar]
+        package var cells: [Unicode.Scalar]
         /// The text goes on in the next row: the terminal broke it, not the program.
-        var isWrapped = false
+        package var isWrapped = false
 
-        var text: String {
+        package var text: String {
             var text = String.UnicodeScalarView()
             for cell in cells { text.append(cell.value == 0 ? " " : cell) }
             while text.last == " " { text.removeLast() }
@@ -19,7 +19,7 @@ package struct TerminalScreen: Sendable {
 
     package let columns: Int
     package let height: Int
-    var rows: [Row]
+    package var rows: [Row]
     /// What scrolled away, oldest first.
     var history: [Row] = []
     /// The targets of links (OSC 8), oldest first.
