@@ -18,7 +18,7 @@ enum ResumableUploadRoutes {
                 .noContent,
                 ["tus-version": version, "tus-extension": "creation,termination,expiration", "tus-max-size": size])
         }
-        routes.add(.post, root, .member) { request, caller async throws(GatehouseError) in
+        routes.add(.post, root, .member, .upload) { request, caller async throws(GatehouseError) in
             let (uploads, owner) = try needed(uploads, caller, request)
             return try await create(request, uploads, owner)
         }
