@@ -64,6 +64,7 @@ extension GatehouseError {
         case permissionDenied = "permission_denied"
         case modelNotFound = "model_not_found"
         case modelNotAllowed = "model_not_allowed"
+        case rateLimited = "rate_limited"
         // This gateway
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
@@ -128,7 +129,7 @@ extension GatehouseError.Code {
         case .unsupportedMediaType, .fileTypeNotAllowed, .typeMismatch: 415
         case .rangeNotSatisfiable: 416
         case .unprocessableFile, .extractionLimit: 422
-        case .upstreamRateLimited, .upstreamQuotaExhausted, .agentRateLimited, .agentQuotaExhausted: 429
+        case .rateLimited, .upstreamRateLimited, .upstreamQuotaExhausted, .agentRateLimited, .agentQuotaExhausted: 429
         case .headerTooLarge: 431
         case .internalError: 500
         case .upstreamAuthFailed, .upstreamError, .upstreamUnreachable, .upstreamTLS, .upstreamInvalidResponse,

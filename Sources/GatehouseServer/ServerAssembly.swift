@@ -86,7 +86,7 @@ package enum ServerAssembly {
         _ listener: Listener, frontDoor: FrontDoorServices, control: ControlServices, group: any EventLoopGroup,
         logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
     ) -> any Service {
-        let routes = ControlRoutes(snapshots: frontDoor.snapshots)
+        let routes = ControlRoutes(snapshots: frontDoor.snapshots, limiter: frontDoor.memory.limiter)
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
         ArtifactRoutes.add(to: routes, control.artifacts)

@@ -60,7 +60,7 @@ struct Composition {
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
         let lasting = CallMemory(
             seals: seals, conversations: conversations, files: loader,
-            turns: SessionTurns(waiting: configuration.sessions.waiting))
+            turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry))
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
@@ -219,7 +219,8 @@ struct Composition {
             + [(key: AdminKeyFile.virtualKey, token: adminKey)]
         return RoutingSnapshot(
             keys: MemoryKeyStore(keys), entries: factory.entries(configuration),
-            aliases: configuration.models.map(RoutingSnapshot.Alias.init), created: time(nil), resilience: resilience)
+            aliases: configuration.models.map(RoutingSnapshot.Alias.init), created: time(nil), resilience: resilience,
+            limits: Limits.table(configuration))
     }
 
     /// Runs services until a signal stops them: new connections end at once, streams may run on for `server.drain`.

@@ -52,7 +52,7 @@ struct Storage: Service {
             sniff: { head in await sniffer.sniff(head) },
             clock: { time(nil) },
             onEnd: Self.counting(registry))
-        uploads = ResumableUploads(files)
+        uploads = ResumableUploads(files, store: SQLiteUploadStore(database: database))
     }
 
     private static func limits(_ responses: ResponsesConfiguration) -> SQLiteConversationStore.Limits {
@@ -100,8 +100,8 @@ struct Storage: Service {
     }
 
     private func sweep() async {
-        await uploads.sweep()
         do throws(GatehouseError) {
+            try await uploads.sweep()
             _ = try await conversations.sweep()
             _ = try await runs.sweep()
             let found = try await store.sweep()

@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import hashlib
 import os
+import signal
 import socket
 
 import pytest
@@ -78,6 +79,78 @@ def settled(caller, place):
     at = offset(caller, place)
     answer = patch(caller, place, at, b"")
     return at if answer.status_code == 204 and at else None
+
+
+def test_an_upload_goes_on_behind_a_kill(start, tmp_path):
+    """What a PATCH was answered for is on the disk; what it was not is known by HEAD."""
+    config = {"keys": [ANN, BOB], "files": {"minFree": 0}}
+    content = os.urandom(400_000).hex().encode()
+    gateway = start(config, data=tmp_path / "data")
+    ann = Caller(gateway, ANN)
+    place = begin(ann, len(content), session_id="s").headers["location"]
+    whole = begin(ann, 4, "whole.txt").headers["location"]
+    file = patch(ann, whole, 0, b"text").headers["x-gatehouse-file"]
+    assert patch(ann, place, 0, content[:100_000]).status_code == 204
+    headers = [*PIECE.items(), ("Upload-Offset", "100000"), ("Content-Length", str(len(content) - 100_000))]
+    with socket.create_connection(("127.0.0.1", gateway.port), 20) as wire:
+        wire.sendall(request_bytes(place, None, method="PATCH", key=ANN["value"], headers=headers))
+        wire.sendall(content[100_000:600_000])
+        eventually(lambda: offset(ann, place) > 300_000, what="some of the second request")
+        gateway = killed(start, gateway, config, tmp_path)
+    ann = Caller(gateway, ANN)
+    assert Caller(gateway, BOB).send("HEAD", place, headers=TUS).status_code == 404
+    at = offset(ann, place)
+    assert 100_000 <= at <= 600_000
+    told(patch(ann, place, at - 1, b"x"), 409, "upload_conflict")
+    assert patch(ann, place, at, content[at : at + 50_000]).status_code == 204
+    gateway = killed(start, gateway, config, tmp_path)
+    ann = Caller(gateway, ANN)
+    assert offset(ann, place) == at + 50_000
+    done = patch(ann, place, at + 50_000, content[at + 50_000 :])
+    assert done.status_code == 204
+    kept = ann.send("GET", f"/api/files/{done.headers['x-gatehouse-file']}")
+    assert (kept.json()["sha256"], kept.json()["session"]) == (hashlib.sha256(content).hexdigest(), "s")
+    # One that was whole before is still told as such.
+    told_again = ann.send("HEAD", whole, headers=TUS)
+    assert (told_again.headers["upload-offset"], told_again.headers["x-gatehouse-file"]) == ("4", file)
+    assert not [name for name in os.listdir(tmp_path / "data/files") if name.startswith(".")]
+
+
+def killed(start, gateway, config, folder, **how):
+    """Another process that goes on where this one was killed."""
+    gateway.process.send_signal(signal.SIGKILL)
+    gateway.process.wait(10)
+    gateway.ended_by_test = True
+    return start(config, data=folder / "data", **how)
+
+
+def test_what_is_wrong_is_found_behind_a_kill_too(start, tmp_path):
+    """What came before is looked at again: half of a text cannot become another type, nor hide what it is not."""
+    config = {"keys": [ANN], "files": {"minFree": 0}}
+    gateway = start(config, data=tmp_path / "data")
+    ann = Caller(gateway, ANN)
+    place = begin(ann, 8).headers["location"]
+    assert patch(ann, place, 0, b"ab\xc3").status_code == 204
+    ann = Caller(killed(start, gateway, config, tmp_path), ANN)
+    assert offset(ann, place) == 3
+    # The second half of a letter that is none.
+    told(patch(ann, place, 3, b"\xc3abcd"), 415, "type_mismatch")
+    assert ann.files() == []
+
+
+def test_what_nobody_comes_for_goes(start, tmp_path, clock):
+    config = {"keys": [ANN], "files": {"minFree": 0}}
+    gateway = start(config, data=tmp_path / "data", env=clock.environment)
+    ann = Caller(gateway, ANN)
+    place = begin(ann, 8).headers["location"]
+    assert patch(ann, place, 0, b"half").status_code == 204
+    lost = tmp_path / "data/files/.upload-of-nobody"
+    lost.write_bytes(b"left behind")
+    clock.forward(7200)
+    ann = Caller(killed(start, gateway, config, tmp_path, env=clock.environment), ANN)
+    assert ann.send("HEAD", place, headers=TUS).status_code == 404
+    names = lambda: [name for name in os.listdir(tmp_path / "data/files") if name.startswith(".")]
+    eventually(lambda: not names(), what="the sweep")
 
 
 def test_pieces_must_fit(ann):

@@ -282,7 +282,7 @@ import Testing
         alias.targets = [.init(upstream: .provider("p"), model: "m"), .init(upstream: .agent("a"), model: "m")]
         alias.fallbacks = alias.targets
         var key = KeyConfiguration(name: "k", value: Secret("v"))
-        var limit = KeyConfiguration.RateLimit()
+        var limit = RateLimitConfiguration()
         limit.requests = Rate(count: 60, period: .seconds(60))
         limit.tokens = Rate(count: 5, period: .seconds(86_400))
         key.rateLimit = limit
@@ -290,7 +290,12 @@ import Testing
         tree.providers = [provider]
         tree.agents = [agent]
         tree.models = [alias]
+        limit.uploads = Rate(count: 5, period: .seconds(3600))
+        (limit.concurrency, limit.burst) = (3, 7)
+        key.rateLimit = limit
         tree.keys = [key]
+        tree.limits = RateLimits.Subject.allCases.map { LimitConfiguration($0, "x") }
+        for index in tree.limits.indices { tree.limits[index].rates = limit }
         var printed: Set<String> = []
         collect(ConfigurationDocument(tree).node, "", into: &printed)
         let tables = ["providers[].headers", "agents[].environment"]

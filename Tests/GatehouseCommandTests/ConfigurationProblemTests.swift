@@ -316,8 +316,18 @@ import Testing
             "models: [ { name: m, sticky: glue, targets: [ { provider: gatehouse, model: echo } ] } ]",
             #"models[0].sticky: "glue" is not none, session, user or prefix (line 1)"#),
         Case(
-            "keys: [ { name: a, value: k, rateLimit: { requests: 60/min } } ]",
-            "keys[0].rateLimit: a rate limit is not supported by this version yet; leave it out (line 1)"),
+            "keys: [ { name: a, value: k, rateLimit: { tokens: 60/min, burst: 5 } } ]",
+            "keys[0].rateLimit.burst: means nothing without requests; set both (line 1)"),
+        Case(
+            "limits: [ { team: t, user: u, requests: 5/s } ]",
+            "limits[0].team: one of key, user, team, organization, model, route, address must be set, not more (line 1)"
+        ),
+        Case(
+            "limits: [ { address: '10.*' } ]",
+            "limits[0].requests: is missing; a limit needs requests, tokens, uploads or concurrency (line 1)"),
+        Case(
+            "limits: [ { model: 'a*b', concurrency: 2 } ]",
+            #"limits[0].model: "a*b" holds a '*' that is not at its end (line 1)"#),
         Case(
             "keys: [ { name: a, value: k, budget: { amount: 10.00 } } ]",
             "keys[0].budget: a budget is not supported by this version yet; leave it out (line 1)"),

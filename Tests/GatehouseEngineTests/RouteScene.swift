@@ -13,6 +13,8 @@ final class RouteScene {
     private var upstreams: [String: ScriptedUpstream] = [:]
     /// What the alias is made of.
     var alias = RoutingSnapshot.Alias(name: "m", targets: [])
+    var limits = RateLimitTable()
+    private let memory = CallMemory()
     private var made: RoutingSnapshot?
 
     /// - Parameter names: Of the providers; the alias has the model `one` of the first as its target, and one of each
@@ -37,7 +39,8 @@ final class RouteScene {
     var snapshot: RoutingSnapshot {
         if let made { return made }
         let snapshot = RoutingSnapshot(
-            keys: SingleKeyStore(token: "k"), entries: entries, aliases: [alias], created: 1, resilience: resilience)
+            keys: SingleKeyStore(token: "k"), entries: entries, aliases: [alias], created: 1, resilience: resilience,
+            limits: limits)
         made = snapshot
         return snapshot
     }
@@ -64,7 +67,7 @@ final class RouteScene {
         change(request)
         let downstream = RecordingDownstream()
         let driver = CallDriver(
-            request, on: loop, downstream: downstream, observer: observer, memory: CallMemory())
+            request, on: loop, downstream: downstream, observer: observer, memory: memory)
         driver.start(now: 5)
         return Call(driver: driver, downstream: downstream)
     }

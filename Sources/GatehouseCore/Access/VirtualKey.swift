@@ -6,6 +6,8 @@ package struct VirtualKey: Sendable, Equatable {
     /// The models it may use; none when empty.
     package var models: [ModelPattern]
     package var membership = Membership()
+    /// How fast it may be used; `nil`: no limit of its own.
+    package var rateLimit: RateLimits?
 
     package init(name: String, role: Role, models: [ModelPattern]) {
         self.name = name

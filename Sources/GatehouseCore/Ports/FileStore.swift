@@ -83,6 +83,19 @@ package protocol FileStore: AnyObject, Sendable {
     /// - Throws: `file_quota_exceeded`, `insufficient_storage`, `storage_busy`, `storage_unavailable`.
     func begin(owner: String, atMost size: Int) async throws(GatehouseError) -> any FileDraft
 
+    /// The same for a file that may come over a long time: what has been written outlives the process, under this name.
+    func begin(owner: String, atMost size: Int, under name: String) async throws(GatehouseError) -> any FileDraft
+
+    /// Goes on with such a file, and gives what there is of it to be read again.
+    ///
+    /// - Throws: `file_not_found` where there is none, and what `begin` throws.
+    func resume(
+        owner: String, atMost size: Int, under name: String, _ read: (ByteBuffer) throws(GatehouseError) -> Void
+    ) async throws(GatehouseError) -> any FileDraft
+
+    /// Removes what there is of such a file, where nobody brings it.
+    func removeDraft(_ name: String) async
+
     /// `nil` where the owner has no such file, or has it no more.
     func find(_ id: String, owner: String) async throws(GatehouseError) -> FileRecord?
 
@@ -105,6 +118,9 @@ package protocol FileDraft: AnyObject, Sendable {
     var size: Int { get }
 
     func write(_ bytes: ByteBuffer) async throws(GatehouseError)
+
+    /// When this returns, what was written survives a loss of power, where the draft has a name.
+    func save() async throws(GatehouseError)
 
     /// Keeps the file: when this returns it survives a loss of power.
     ///

@@ -1,3 +1,4 @@
+package import GatehouseCore
 package import NIOCore
 
 /// Where a call's answer goes; confined to the call's event loop.
@@ -33,6 +34,8 @@ package struct CallResponseHead: Sendable {
     package var dropped: [String] = []
     /// A stream is a JSON array, not server-sent events.
     package var isArray = false
+    /// What is left of the caller's limits, where it has some.
+    package var limits: RateLimitStatus?
     /// Of an answer that is neither JSON nor a stream of a dialect.
     package var contentType: String?
 

@@ -142,6 +142,7 @@ extension CallDriver {
         if current?.target.entry.upstream.keepsArtifacts == true { head.artifacts = request.place.session }
         head.isArray = request.target?.asArray ?? false
         head.run = runID
+        head.limits = request.limits
         if request.operation.surface != .generation { head.contentType = current?.contentType }
         return head
     }

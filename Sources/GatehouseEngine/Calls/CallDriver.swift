@@ -101,6 +101,7 @@ package final class CallDriver {
         guard request.principal.mayUse(model: head.model) else {
             throw GatehouseError(.modelNotAllowed, "This key may not use this model.", param: "model")
         }
+        try passLimits(head)
         if let session = head.session, request.session == nil { request.session = session }
         if let patience = request.patience {
             let left = request.start + patience - eventLoop.now
@@ -279,6 +280,7 @@ package final class CallDriver {
             attempt.release()
         }
         if isDraining { route?.resilience.endDrain() }
+        leaveLimits()
         failed = nil
         asked = nil
         endTurn()

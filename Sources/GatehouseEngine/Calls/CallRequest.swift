@@ -28,6 +28,12 @@ package final class CallRequest {
     package var headers: [CallTraits.Header] = []
     /// How long the caller will wait (`X-Gatehouse-Timeout`), from the moment its head came.
     package var patience: TimeAmount?
+    /// Where it comes from, where limits look at that.
+    package var address: String?
+    /// What it was charged to; `nil` where nothing limits it.
+    package var lease: RateLease?
+    /// What is left of its limits.
+    package var limits: RateLimitStatus?
     /// When its head came.
     package let start: NIODeadline
 

@@ -103,20 +103,12 @@ package struct KeyConfiguration: Sendable, Equatable {
     package var role: VirtualKey.Role = .member
     /// Patterns of the model names it may use; `*` at the end stands for anything.
     package var models: [String] = ["*"]
-    package var rateLimit: RateLimit?
+    package var rateLimit: RateLimitConfiguration?
     package var budget: Budget?
 
     package init(name: String, value: Secret) {
         self.name = name
         self.value = value
-    }
-
-    /// How fast a key may be used. Keys below `keys[].rateLimit`.
-    package struct RateLimit: Sendable, Equatable {
-        package var requests: Rate?
-        package var tokens: Rate?
-
-        package init() {}
     }
 
     /// How much a key may spend. Keys below `keys[].budget`.
@@ -140,7 +132,9 @@ package struct KeyConfiguration: Sendable, Equatable {
 
 extension KeyConfiguration {
     package var virtualKey: VirtualKey {
-        VirtualKey(name: name, role: role, models: models.map(ModelPattern.init))
+        var key = VirtualKey(name: name, role: role, models: models.map(ModelPattern.init))
+        key.rateLimit = rateLimit?.limits
+        return key
     }
 }
 

@@ -25,6 +25,7 @@ package struct ConfigurationDocument {
             ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
+            ("limits", .list(tree.limits.map(limit))),
         ])
     }
 
@@ -226,11 +227,7 @@ package struct ConfigurationDocument {
             ("name", .text(key.name)), ("value", .text(key.value.description)), ("role", .text(key.role.rawValue)),
             ("models", .texts(key.models)),
         ]
-        if let limit = key.rateLimit {
-            let requests = limit.requests.map { ("requests", ConfigurationNode.text($0.text)) }
-            let tokens = limit.tokens.map { ("tokens", ConfigurationNode.text($0.text)) }
-            pairs.append(("rateLimit", .map([requests, tokens].compactMap { $0 })))
-        }
+        if let limit = key.rateLimit { pairs.append(("rateLimit", .map(rates(limit)))) }
         if let budget = key.budget {
             let fields: [(String, ConfigurationNode)] = [
                 ("amount", .text(budget.amount)), ("currency", .text(budget.currency)),
@@ -239,6 +236,19 @@ package struct ConfigurationDocument {
             pairs.append(("budget", .map(fields)))
         }
         return .map(pairs)
+    }
+}
+
+extension ConfigurationDocument {
+    private func rates(_ limit: RateLimitConfiguration) -> [(String, ConfigurationNode)] {
+        let rates = [("requests", limit.requests), ("tokens", limit.tokens), ("uploads", limit.uploads)]
+        let counts = [("concurrency", limit.concurrency), ("burst", limit.burst)]
+        return rates.compactMap { name, rate in rate.map { (name, .text($0.text)) } }
+            + counts.compactMap { name, count in count.map { (name, .number($0)) } }
+    }
+
+    private func limit(_ limit: LimitConfiguration) -> ConfigurationNode {
+        .map([(limit.subject.rawValue, .text(limit.pattern))] + rates(limit.rates))
     }
 }
 

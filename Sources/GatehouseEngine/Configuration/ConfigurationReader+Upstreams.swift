@@ -191,9 +191,8 @@ extension ConfigurationReader {
         section.read("role", .word, into: &key.role)
         section.readList("models", .model, into: &key.models)
         section.section("rateLimit") { limit in
-            var rates = KeyConfiguration.RateLimit()
-            limit.read("requests", .rate, into: &rates.requests)
-            limit.read("tokens", .rate, into: &rates.tokens)
+            var rates = RateLimitConfiguration()
+            read(limit, into: &rates)
             if rates != .init() { key.rateLimit = rates }
         }
         section.section("budget") { section in

@@ -17,6 +17,7 @@ struct ConfigurationReader {
         tree.agents = root.items("agents", "an agent with name and kind", agent)
         tree.models = root.items("models", "a model alias with name and targets", alias)
         tree.keys = root.items("keys", "a key with name and value", key)
+        tree.limits = root.items("limits", "a limit with a subject such as team and a rate", limit)
         root.refuseUnknownKeys()
         return tree
     }

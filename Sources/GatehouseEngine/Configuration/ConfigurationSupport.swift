@@ -7,7 +7,6 @@ struct ConfigurationSupport {
     func run() {
         checkSections()
         for (index, key) in tree.keys.enumerated() {
-            if key.rateLimit != nil { refuse("keys[\(index)].rateLimit", "a rate limit", "leave it out") }
             if key.budget != nil { refuse("keys[\(index)].budget", "a budget", "leave it out") }
         }
     }

@@ -18,6 +18,7 @@ package struct GatehouseConfiguration: Sendable, Equatable {
     package var agents: [AgentConfiguration] = []
     package var models: [ModelAliasConfiguration] = []
     package var keys: [KeyConfiguration] = []
+    package var limits: [LimitConfiguration] = []
 
     package init() {}
 }

@@ -65,18 +65,44 @@ package final class FileService: Sendable {
     /// Begins an upload. All that can be told before the content is told here.
     ///
     /// - Throws: `invalid_filename`, `file_type_not_allowed`, `type_mismatch`, `file_too_large`, and what the store throws.
-    package func begin(_ plan: UploadPlan) async throws(GatehouseError) -> FileUpload {
+    ///
+    /// - Parameter draft: The name under which what has come outlives the process; `nil` where it need not.
+    package func begin(_ plan: UploadPlan, under draft: String? = nil) async throws(GatehouseError) -> FileUpload {
         do throws(GatehouseError) {
-            let name = try FileName(plan.name)
-            let type = try rules.admit(name, declaredType: plan.declaredType)
-            let size = plan.length ?? settings.maximumSize
-            guard size <= settings.maximumSize else { throw tooLarge }
-            let draft = try await store.begin(owner: plan.owner, atMost: size)
-            return FileUpload(self, draft, plan, ContentCheck(type, name: name), type, name, limit: size)
+            let (name, type, size) = try admit(plan)
+            let file =
+                if let draft {
+                    try await store.begin(owner: plan.owner, atMost: size, under: draft)
+                } else {
+                    try await store.begin(owner: plan.owner, atMost: size)
+                }
+            return FileUpload(self, file, plan, ContentCheck(type, name: name), type, name, limit: size)
         } catch {
             onEnd(error.code)
             throw error
         }
+    }
+
+    /// Goes on with an upload that an earlier process began; gives how much of it is here.
+    ///
+    /// - Throws: `file_not_found` where nothing is here, and what `begin` throws.
+    func resume(
+        _ plan: UploadPlan, under draft: String
+    ) async throws(GatehouseError) -> (upload: FileUpload, size: Int) {
+        let (name, type, size) = try admit(plan)
+        var check = ContentCheck(type, name: name)
+        let file = try await store.resume(owner: plan.owner, atMost: size, under: draft) {
+            bytes throws(GatehouseError) in try check.take(bytes)
+        }
+        return (FileUpload(self, file, plan, check, type, name, limit: size), file.size)
+    }
+
+    private func admit(_ plan: UploadPlan) throws(GatehouseError) -> (FileName, FileType, Int) {
+        let name = try FileName(plan.name)
+        let type = try rules.admit(name, declaredType: plan.declaredType)
+        let size = plan.length ?? settings.maximumSize
+        guard size <= settings.maximumSize else { throw tooLarge }
+        return (name, type, size)
     }
 
     var tooLarge: GatehouseError {

@@ -28,6 +28,7 @@ package final class FileUpload {
         self.type = type
         self.name = name
         self.limit = limit
+        taken = draft.size
     }
 
     /// Takes the next bytes of the content; returns when more may come.
@@ -45,6 +46,12 @@ package final class FileUpload {
         guard pending.readableBytes > 0 else { return }
         try await draft.write(pending)
         pending = ByteBuffer()
+    }
+
+    /// What has come is on the disk when this returns.
+    package func save() async throws(GatehouseError) {
+        try await flush()
+        try await draft.save()
     }
 
     /// Keeps the file; when this returns it survives a loss of power.

@@ -1,105 +1,21 @@
 package import GatehouseCore
-package import NIOCore
 import Synchronization
 
-/// Uploads that come in several requests: what a broken connection brought stays, and the next request goes on behind it.
-/// They live in this process: after a restart they are begun anew.
+/// Uploads that come in several requests: what a broken connection or an earlier process brought stays, and the next request
+/// goes on behind it.
 package final class ResumableUploads: Sendable {
-    /// One of them.
-    package actor Upload {
-        package nonisolated let id: String
-        package nonisolated let owner: String
-        package nonisolated let length: Int
-        private let service: FileService
-        private let plan: UploadPlan
-        private let purpose: String
-        private var upload: FileUpload?
-        private var isBusy = false
-        private(set) var used: Int
-        /// Bytes that are here.
-        package private(set) var offset = 0
-        package private(set) var file: FileRecord?
-        private var failure: GatehouseError?
-
-        init(_ service: FileService, _ plan: UploadPlan, length: Int, purpose: String, id: String) {
-            self.service = service
-            self.plan = plan
-            self.purpose = purpose
-            self.length = length
-            self.id = id
-            owner = plan.owner
-            used = service.clock()
-        }
-
-        func begin() async throws(GatehouseError) { upload = try await service.begin(plan) }
-
-        /// Whether a request may go on from `offset`; `pause` must follow then.
-        ///
-        /// - Throws: `upload_conflict` where another one is at it, or the upload is elsewhere.
-        package func resume(at offset: Int) throws(GatehouseError) {
-            if let failure { throw failure }
-            guard !isBusy, offset == self.offset, file == nil else {
-                throw GatehouseError(
-                    .uploadConflict,
-                    isBusy ? "Another request brings this upload." : "The upload is at \(self.offset), not there.",
-                    param: "upload-offset")
-            }
-            isBusy = true
-            used = service.clock()
-        }
-
-        /// Takes the next bytes.
-        package func take(_ bytes: ByteBuffer) async throws(GatehouseError) {
-            guard offset + bytes.readableBytes <= length else {
-                throw GatehouseError(.fileTooLarge, "More came than Upload-Length says.", param: "upload-length")
-            }
-            do throws(GatehouseError) {
-                try await upload?.take(bytes)
-                offset += bytes.readableBytes
-                used = service.clock()
-            } catch {
-                await fail(error)
-                throw error
-            }
-        }
-
-        /// The request is over; where all has come, the file is kept.
-        package func pause() async throws(GatehouseError) {
-            isBusy = false
-            guard offset == length, file == nil, let upload else { return }
-            do throws(GatehouseError) {
-                file = try await upload.keep(purpose: purpose, isUnique: true)
-                self.upload = nil
-            } catch {
-                await fail(error)
-                throw error
-            }
-        }
-
-        private func fail(_ error: GatehouseError) async {
-            failure = error
-            await upload?.abandon(error.code)
-            upload = nil
-        }
-
-        func abandon() async {
-            await upload?.abandon()
-            upload = nil
-        }
-
-        /// Nobody has come for it for so long.
-        func isForgotten(since time: Int) -> Bool { !isBusy && used <= time }
-    }
-
     /// Uploads of one key, and seconds that one waits for its next request.
     private static let perOwner = 20
     package static let patience = 3600
 
     private let service: FileService
-    private let uploads = Mutex<[String: Upload]>([:])
+    private let store: any UploadStore
+    /// Those that somebody came for since the process began.
+    private let uploads = Mutex<[String: ResumableUpload]>([:])
 
-    package init(_ service: FileService) {
+    package init(_ service: FileService, store: any UploadStore) {
         self.service = service
+        self.store = store
     }
 
     package var maximumSize: Int { service.settings.maximumSize }
@@ -108,33 +24,74 @@ package final class ResumableUploads: Sendable {
     package func end() -> Int { service.clock() + Self.patience }
 
     /// Begins an upload of `length` bytes.
-    package func begin(_ plan: UploadPlan, length: Int, purpose: String) async throws(GatehouseError) -> Upload {
-        guard uploads.withLock({ $0.values.count { $0.owner == plan.owner } }) < Self.perOwner else {
-            throw GatehouseError(
-                .fileQuotaExceeded, "This key has \(Self.perOwner) uploads on their way. End or abandon some.")
+    package func begin(
+        _ plan: UploadPlan, length: Int, purpose: String
+    ) async throws(GatehouseError) -> ResumableUpload {
+        var record = UploadRecord(
+            id: RandomLetters.make(26), owner: plan.owner, name: plan.name, length: length, purpose: purpose,
+            used: service.clock())
+        (record.session, record.declaredType) = (plan.session, plan.declaredType)
+        try await store.begin(record, atMost: Self.perOwner)
+        let upload = ResumableUpload(service, store, record)
+        do throws(GatehouseError) {
+            try await upload.begin()
+        } catch {
+            try? await store.delete(record.id)
+            throw error
         }
-        let upload = Upload(service, plan, length: length, purpose: purpose, id: RandomLetters.make(26))
-        try await upload.begin()
         uploads.withLock { $0[upload.id] = upload }
         return upload
     }
 
-    /// One of the owner's.
-    package func find(_ id: String, owner: String) -> Upload? {
-        uploads.withLock { uploads in uploads[id].flatMap { $0.owner == owner ? $0 : nil } }
+    /// One of the owner's; `nil` where it has none of this id, or no more.
+    package func find(_ id: String, owner: String) async throws(GatehouseError) -> ResumableUpload? {
+        if let upload = known(id) {
+            guard upload.owner == owner else { return nil }
+            try await upload.open()
+            return upload
+        }
+        guard let record = try await store.find(id, owner: owner),
+            record.used > service.clock() - Self.patience
+        else { return nil }
+        let found = ResumableUpload(service, store, record)
+        // Of two that come for it at once both get the same.
+        let upload = uploads.withLock { uploads in
+            if let other = uploads[id] { return other }
+            uploads[id] = found
+            return found
+        }
+        do throws(GatehouseError) {
+            try await upload.open()
+        } catch {
+            // Nothing has come of it yet that could be in the way of a new look.
+            if error.code != .uploadConflict { uploads.withLock { _ = $0.removeValue(forKey: id) } }
+            if error.code == .fileNotFound { return nil }
+            throw error
+        }
+        return upload
     }
+
+    private func known(_ id: String) -> ResumableUpload? { uploads.withLock { $0[id] } }
 
     /// Forgets an upload; a file that was kept stays.
-    package func remove(_ upload: Upload) async {
+    package func remove(_ upload: ResumableUpload) async throws(GatehouseError) {
         uploads.withLock { _ = $0.removeValue(forKey: upload.id) }
         await upload.abandon()
+        try await forget(upload.id)
     }
 
-    /// Forgets those that nobody has come for. To be called now and then.
-    package func sweep() async {
+    /// The row goes first: what a crash leaves behind is a file that belongs to nothing, which the store sweeps.
+    private func forget(_ id: String) async throws(GatehouseError) {
+        try await store.delete(id)
+        await service.store.removeDraft(id)
+    }
+
+    /// Forgets those that nobody has come for. To be called at the start and now and then.
+    package func sweep() async throws(GatehouseError) {
         let time = service.clock() - Self.patience
         for upload in uploads.withLock({ Array($0.values) }) where await upload.isForgotten(since: time) {
-            await remove(upload)
+            try await remove(upload)
         }
+        for id in try await store.forgotten(since: time) where known(id) == nil { try await forget(id) }
     }
 }

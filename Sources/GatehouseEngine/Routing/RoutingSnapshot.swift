@@ -44,6 +44,7 @@ package final class RoutingSnapshot: Sendable {
     /// The headers that plans look at, in lower case.
     package let headers: Set<String>
     package let resilience: Resilience
+    package let limits: RateLimitTable
     /// All names worth listing, in order: aliases, then each target's models.
     package let modelNames: [String]
     /// Seconds since 1970 when this snapshot was made.
@@ -52,9 +53,10 @@ package final class RoutingSnapshot: Sendable {
     /// - Parameter resilience: What is known of targets; the same for every snapshot of an instance.
     package init(
         keys: any KeyStore, entries: [UpstreamEntry], aliases: [Alias], created: Int,
-        resilience: Resilience = Resilience()
+        resilience: Resilience = Resilience(), limits: RateLimitTable = RateLimitTable()
     ) {
         self.keys = keys
+        self.limits = limits
         self.resilience = resilience
         self.created = created
         var byName: [String: UpstreamEntry] = [:]

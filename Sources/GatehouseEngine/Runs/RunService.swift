@@ -82,6 +82,8 @@ package final class RunService: Sendable {
             body: opening.body, start: request.start)
         (call.target, call.answerID) = (opening.target, opening.answerID)
         (call.mayRepeat, call.continuesSession) = (request.mayRepeat, request.continuesSession)
+        // It was charged already, and is settled with what it uses.
+        (call.lease, request.lease) = (request.lease, nil)
         (call.session, call.headers, call.patience) = (request.session, request.headers, request.patience)
         let onEnd: @Sendable () -> Void = { self.forget(run.id) }
         let recorder: any RunDownstream =

@@ -10,20 +10,24 @@ package final class CallMemory: Sendable {
     package let runs: RunService?
     /// Sessions in which a turn is being answered.
     package let turns: SessionTurns
+    /// How fast callers may call.
+    package let limiter: RateLimiter
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
-        files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns()
+        files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
+        limiter: RateLimiter = RateLimiter()
     ) {
         self.seals = seals
         self.conversations = conversations
         self.files = files
         self.runs = runs
         self.turns = turns
+        self.limiter = limiter
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
-        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns)
+        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns, limiter: limiter)
     }
 }

@@ -368,6 +368,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             (call.session, call.patience, call.headers) = (wishes.session, wishes.patience, wishes.headers)
             call.continuesSession = wishes.continuesSession
         }
+        if request.snapshot.limits.watchesAddresses { call.address = callerAddress(context.channel) }
         let driver = CallDriver(
             call, on: context.eventLoop, downstream: self, observer: services.observer, memory: services.memory)
         self.driver = driver

@@ -25,23 +25,42 @@ struct ControlRoutes {
     struct Caller: Sendable {
         let principal: Principal
         let snapshot: RoutingSnapshot
+
+        /// Charges a request to the limits of its key and of those it belongs to.
+        func pass(_ limiter: RateLimiter, route: String, _ work: RateLimitQuery.Work) throws(GatehouseError) {
+            guard principal.key.rateLimit != nil || !snapshot.limits.isEmpty else { return }
+            do throws(RateLimitRefusal) {
+                _ = try limiter.admit(
+                    RateLimitQuery(principal.key, route: route, work), snapshot.limits, now: .now())
+            } catch {
+                throw error.error
+            }
+        }
     }
 
     let router = Router(context: BasicRequestContext.self)
     let table = RouteTable()
     private let snapshots: SnapshotHolder
+    private let limiter: RateLimiter
 
-    init(snapshots: SnapshotHolder) {
+    init(snapshots: SnapshotHolder, limiter: RateLimiter) {
         self.snapshots = snapshots
+        self.limiter = limiter
         // Before the routes: a middleware covers what is added behind it.
         router.add(middleware: EnvelopeMiddleware(table: table))
     }
 
-    func add(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
+    /// - Parameter work: What limits count a request as.
+    func add(
+        _ method: HTTPRequest.Method, _ path: String, _ access: Access, _ work: RateLimitQuery.Work = .control,
+        _ handler: @escaping Handler
+    ) {
         table.add(RouteTable.Row(method: method, path: path, access: access))
-        router.on(RouterPath(path), method: method) { [snapshots] request, context in
+        router.on(RouterPath(path), method: method) { [snapshots, limiter] request, context in
             do throws(GatehouseError) {
-                return try await handler(request, try Self.admit(request, access, snapshots.snapshot))
+                let caller = try Self.admit(request, access, snapshots.snapshot)
+                if let caller { try caller.pass(limiter, route: path, work) }
+                return try await handler(request, caller)
             } catch {
                 return ErrorResponse.render(error, for: request, context)
             }

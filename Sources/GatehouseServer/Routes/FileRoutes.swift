@@ -12,7 +12,7 @@ enum FileRoutes {
     private static let sessionHeader = HTTPField.Name("x-session-id")
 
     static func add(to routes: ControlRoutes, _ service: FileService?) {
-        routes.add(.post, "/api/upload", .member) { request, caller async throws(GatehouseError) in
+        routes.add(.post, "/api/upload", .member, .upload) { request, caller async throws(GatehouseError) in
             let (service, owner) = try needed(service, caller)
             return try await upload(request, service, owner)
         }

@@ -9,7 +9,7 @@ enum OpenAIFileRoutes {
     private static let purposes = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
 
     static func add(to routes: ControlRoutes, _ service: FileService?) {
-        routes.add(.post, root, .member) { request, caller async throws(GatehouseError) in
+        routes.add(.post, root, .member, .upload) { request, caller async throws(GatehouseError) in
             let (service, owner) = try FileRoutes.needed(service, caller)
             return try await upload(request, service, owner)
         }

@@ -18,21 +18,21 @@ enum ResumableUploadRoutes {
                 .noContent,
                 ["tus-version": version, "tus-extension": "creation,termination,expiration", "tus-max-size": size])
         }
-        routes.add(.post, root, .member) { request, caller async throws(GatehouseError) in
+        routes.add(.post, root, .member, .upload) { request, caller async throws(GatehouseError) in
             let (uploads, owner) = try needed(uploads, caller, request)
             return try await create(request, uploads, owner)
         }
         routes.add(.head, root + "/:id", .member) { request, caller async throws(GatehouseError) in
             let (uploads, owner) = try needed(uploads, caller, request)
-            return try await state(try find(request, uploads, owner), uploads, .ok)
+            return try await state(try await find(request, uploads, owner), uploads, .ok)
         }
         routes.add(.patch, root + "/:id", .member) { request, caller async throws(GatehouseError) in
             let (uploads, owner) = try needed(uploads, caller, request)
-            return try await append(request, try find(request, uploads, owner), uploads)
+            return try await append(request, try await find(request, uploads, owner), uploads)
         }
         routes.add(.delete, root + "/:id", .member) { request, caller async throws(GatehouseError) in
             let (uploads, owner) = try needed(uploads, caller, request)
-            await uploads.remove(try find(request, uploads, owner))
+            try await uploads.remove(try await find(request, uploads, owner))
             return respond(.noContent, [:])
         }
     }
@@ -50,8 +50,8 @@ enum ResumableUploadRoutes {
 
     private static func find(
         _ request: Request, _ uploads: ResumableUploads, _ owner: String
-    ) throws(GatehouseError) -> ResumableUploads.Upload {
-        guard let upload = uploads.find(FileRoutes.id(request), owner: owner) else {
+    ) async throws(GatehouseError) -> ResumableUpload {
+        guard let upload = try await uploads.find(FileRoutes.id(request), owner: owner) else {
             throw GatehouseError(.fileNotFound, "There is no such upload, or no more. Begin another.")
         }
         return upload
@@ -84,7 +84,7 @@ enum ResumableUploadRoutes {
     }
 
     private static func append(
-        _ request: Request, _ upload: ResumableUploads.Upload, _ uploads: ResumableUploads
+        _ request: Request, _ upload: ResumableUpload, _ uploads: ResumableUploads
     ) async throws(GatehouseError) -> Response {
         guard request.headers[.contentType]?.lowercased() == contentType else {
             throw GatehouseError(
@@ -103,13 +103,13 @@ enum ResumableUploadRoutes {
     }
 
     private static func state(
-        _ upload: ResumableUploads.Upload, _ uploads: ResumableUploads, _ status: HTTPResponse.Status
+        _ upload: ResumableUpload, _ uploads: ResumableUploads, _ status: HTTPResponse.Status
     ) async throws(GatehouseError) -> Response {
         var headers = [
             "upload-offset": String(await upload.offset), "upload-length": String(upload.length),
             "upload-expires": HTTPDate.format(uploads.end()),
         ]
-        if let file = await upload.file { headers["x-gatehouse-file"] = file.id }
+        if let file = await upload.file { headers["x-gatehouse-file"] = file }
         return respond(status, headers)
     }
 

@@ -75,6 +75,30 @@ final class BlobFolder: Sendable {
         return (named, name)
     }
 
+    /// Of a draft that outlives the process.
+    static func draftName(_ id: String) -> String { lasting + id }
+    static let lasting = ".upload-"
+
+    /// Opens a draft that outlives the process, or makes it.
+    ///
+    /// - Throws: `file_not_found` where there is none, and none is to be made.
+    func openDraft(_ name: String, isNew: Bool) throws(GatehouseError) -> Int32 {
+        let flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | (isNew ? O_CREAT | O_EXCL : 0)
+        let file = openat(descriptor, name, flags, 0o600)
+        guard file >= 0 else {
+            guard errno != ENOENT else { throw GatehouseError(.fileNotFound, "Nothing of this upload is here.") }
+            throw Self.error(errno)
+        }
+        // Its name must be there for whoever comes for it.
+        guard !isNew || fsync(descriptor) == 0 else {
+            let error = Self.error(errno)
+            close(file)
+            remove(name)
+            throw error
+        }
+        return file
+    }
+
     /// Gives a draft its final name, on the disk when this returns. One that is there already is as good.
     func link(_ draft: (file: Int32, name: String?), as name: String) throws(GatehouseError) {
         let error =
@@ -126,6 +150,11 @@ final class BlobFolder: Sendable {
     /// Drafts that have names.
     func drafts() -> [String] {
         entries(of: ".").filter { $0.hasPrefix(".draft-") }
+    }
+
+    /// Ids of drafts that outlive the process.
+    func lastingDrafts() -> [String] {
+        entries(of: ".").filter { $0.hasPrefix(Self.lasting) }.map { String($0.dropFirst(Self.lasting.utf8.count)) }
     }
 
     private func entries(of folder: String) -> [String] {

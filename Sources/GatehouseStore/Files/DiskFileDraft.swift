@@ -8,8 +8,9 @@ import Synchronization
 final class DiskFileDraft: FileDraft {
     private struct State {
         var file: Int32
-        /// Where the file system has no files without names.
+        /// Where it outlives the process, or the file system has no files without names.
         var name: String?
+        var isLasting = false
         var size = 0
         var hash = SHA256()
         var isOver = false
@@ -26,9 +27,46 @@ final class DiskFileDraft: FileDraft {
         state = Mutex(State(file: draft.file, name: draft.name))
     }
 
+    /// One that outlives the process: a new one, or what there is of it.
+    init(
+        _ store: DiskFileStore, _ reservation: FileReservations.Place, under id: String, isNew: Bool
+    ) throws(GatehouseError) {
+        self.store = store
+        self.reservation = reservation
+        let name = BlobFolder.draftName(id)
+        state = Mutex(State(file: try store.blobs.openDraft(name, isNew: isNew), name: name, isLasting: true))
+    }
+
     deinit {
-        // Who lets go of it without a word has discarded it.
-        end()
+        // Who lets go of it without a word has discarded it, unless somebody may come for it again.
+        end(keepsLasting: true)
+    }
+
+    /// The next bytes of what is there already; `nil` at its end. They are hashed again, and written behind.
+    func reread() async throws(GatehouseError) -> ByteBuffer? {
+        try await BlockingWork.run { [self] () throws(GatehouseError) -> ByteBuffer? in
+            try state.withLock { state throws(GatehouseError) -> ByteBuffer? in
+                guard !state.isOver else { throw BlobFolder.error(EBADF) }
+                var piece = ByteBuffer()
+                let count = piece.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.piece) { space in
+                    max(0, Glibc.read(state.file, space.baseAddress, Self.piece))
+                }
+                guard count > 0 else { return nil }
+                piece.withUnsafeReadableBytes { state.hash.update(bufferPointer: $0) }
+                state.size += count
+                return piece
+            }
+        }
+    }
+
+    private static let piece = 256 << 10
+
+    func save() async throws(GatehouseError) {
+        try await BlockingWork.run { [self] () throws(GatehouseError) in
+            try state.withLock { state throws(GatehouseError) in
+                guard !state.isOver, fdatasync(state.file) == 0 else { throw BlobFolder.error(errno) }
+            }
+        }
     }
 
     var size: Int { state.withLock { $0.size } }
@@ -87,14 +125,14 @@ final class DiskFileDraft: FileDraft {
         await BlockingWork.run { [self] in end() }
     }
 
-    private func end() {
-        let (mustClose, file, name) = state.withLock { state in
+    private func end(keepsLasting: Bool = false) {
+        let (mustClose, file, name, isLasting) = state.withLock { state in
             defer { state.isOver = true }
-            return (!state.isOver, state.file, state.name)
+            return (!state.isOver, state.file, state.name, state.isLasting)
         }
         guard mustClose else { return }
         close(file)
-        if let name { store.blobs.remove(name) }
+        if let name, !isLasting || !keepsLasting { store.blobs.remove(name) }
         store.reservations.giveBack(reservation)
     }
 }

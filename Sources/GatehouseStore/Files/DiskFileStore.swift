@@ -1,6 +1,6 @@
 package import GatehouseCore
 import Glibc
-import NIOCore
+package import NIOCore
 
 /// Uploaded files: their contents below one folder, what is known of them in the database.
 ///
@@ -27,12 +27,41 @@ package final class DiskFileStore: FileStore {
     }
 
     package func begin(owner: String, atMost size: Int) async throws(GatehouseError) -> any FileDraft {
+        try await draft(owner, size) { [self] place throws(GatehouseError) in try DiskFileDraft(self, place) }
+    }
+
+    package func begin(
+        owner: String, atMost size: Int, under name: String
+    ) async throws(GatehouseError) -> any FileDraft {
+        try await draft(owner, size) { [self] place throws(GatehouseError) in
+            try DiskFileDraft(self, place, under: name, isNew: true)
+        }
+    }
+
+    package func resume(
+        owner: String, atMost size: Int, under name: String, _ read: (ByteBuffer) throws(GatehouseError) -> Void
+    ) async throws(GatehouseError) -> any FileDraft {
+        let draft = try await draft(owner, size) { [self] place throws(GatehouseError) in
+            try DiskFileDraft(self, place, under: name, isNew: false)
+        }
+        while let piece = try await draft.reread() { try read(piece) }
+        return draft
+    }
+
+    package func removeDraft(_ name: String) async {
+        await BlockingWork.run { [blobs] in _ = blobs.remove(BlobFolder.draftName(name)) }
+    }
+
+    private func draft(
+        _ owner: String, _ size: Int,
+        _ make: @escaping @Sendable (FileReservations.Place) throws(GatehouseError) -> DiskFileDraft
+    ) async throws(GatehouseError) -> DiskFileDraft {
         let place = FileReservations.Place(owner: owner, bytes: size)
         // First taken, then counted: of two that come at once none is overlooked.
         reservations.take(place)
         do throws(GatehouseError) {
             try await checkRoom(owner)
-            return try await BlockingWork.run { [self] () throws(GatehouseError) in try DiskFileDraft(self, place) }
+            return try await BlockingWork.run { () throws(GatehouseError) in try make(place) }
         } catch {
             reservations.giveBack(place)
             throw error
@@ -153,6 +182,14 @@ package final class DiskFileStore: FileStore {
             for start in stride(from: 0, to: old.count, by: Self.piece) {
                 removed += try await removeUnreferenced(Array(old[start..<min(start + Self.piece, old.count)]))
             }
+        }
+        let drafts = await BlockingWork.run { [blobs] in
+            blobs.lastingDrafts().filter { blobs.age(BlobFolder.draftName($0)) ?? .max < limit }
+        }
+        for id in drafts {
+            guard try await !database.read({ db in try FileTable.isUpload(id, db) }) else { continue }
+            await removeDraft(id)
+            removed += 1
         }
         return removed
             + (await BlockingWork.run { [blobs] in

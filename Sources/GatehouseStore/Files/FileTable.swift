@@ -34,6 +34,11 @@ enum FileTable {
         return "\(stem)-\(number)\(ending)"
     }
 
+    /// Whether there is an upload of this id.
+    static func isUpload(_ id: String, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM upload WHERE id = ?)", arguments: [id]) ?? false
+    }
+
     static func find(_ id: String, owner: String, now: Int, _ db: Database) throws -> FileRecord? {
         try fetch(
             db, "WHERE id = ? AND owner = ? AND (expires IS NULL OR expires > ?)", [id, owner, now]

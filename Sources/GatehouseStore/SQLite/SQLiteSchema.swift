@@ -9,6 +9,7 @@ enum SQLiteSchema {
         migrator.registerMigration("2 conversations") { try $0.execute(sql: conversations) }
         migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
         migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
+        migrator.registerMigration("8 uploads") { try $0.execute(sql: uploads) }
         return migrator
     }
 
@@ -31,6 +32,23 @@ enum SQLiteSchema {
         CREATE INDEX file_by_session ON file (owner, session, name);
         CREATE INDEX file_by_blob ON file (blob);
         CREATE INDEX file_by_end ON file (expires) WHERE expires IS NOT NULL;
+        """
+
+    /// Uploads in several requests; `type` is what the caller said. Their contents are drafts below the store of files.
+    private static let uploads = """
+        CREATE TABLE upload (
+            id TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            session TEXT,
+            name TEXT NOT NULL,
+            type TEXT,
+            length INTEGER NOT NULL CHECK (length >= 0),
+            purpose TEXT NOT NULL,
+            used INTEGER NOT NULL,
+            file TEXT
+        ) STRICT;
+        CREATE INDEX upload_by_owner ON upload (owner);
+        CREATE INDEX upload_by_use ON upload (used);
         """
 
     /// Finds the oldest of an owner without touching bodies: what stands behind one in a row is reached through all its pages.
