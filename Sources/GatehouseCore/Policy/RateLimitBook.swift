@@ -51,6 +51,8 @@ package struct RateLimitBook {
     // MARK: Admission
 
     package mutating func admit(_ query: RateLimitQuery, _ table: RateLimitTable, now: Instant) -> Verdict {
+        // Before any place is looked up: those of this call are not charged yet, and would be swept with the others.
+        if indices.count >= sweepAt { sweep(now) }
         var own: [(index: Int, subject: RateLimits.Subject)] = []
         if let limits = query.key.rateLimit {
             own.append((place(Name(rule: "key", subject: query.key.name), limits, now), .key))
@@ -152,7 +154,6 @@ package struct RateLimitBook {
             return index
         }
         var name = name
-        if indices.count >= sweepAt { sweep(now) }
         if indices.count >= maximumSubjects {
             name = Name(rule: name.rule, subject: Self.others)
             if let index = indices[name] {

@@ -142,6 +142,25 @@ import Testing
         #expect(book.count < 10, "full buckets are dropped")
     }
 
+    /// Room is made while the places of a call are looked up: its own are not swept away between two of them.
+    @Test func makingRoomLosesNothingOfTheCallAtHand() {
+        for known in 95...100 {
+            let book = Desk()
+            let table = RateLimitTable([
+                RateLimitRule(.address, ModelPattern("*"), RateLimits(requests: perMinute(1))),
+                RateLimitRule(.team, ModelPattern("*"), RateLimits(requests: perMinute(1))),
+            ])
+            for index in 0..<known {
+                guard let charge = charge(book.admit(query("a", address: "\(index)"), table, now: start)) else { continue }
+                book.settle(charge, used: 0, now: start)
+            }
+            let later = start + .seconds(61)
+            #expect(charge(book.admit(query("a", team: "t", address: "x"), table, now: later)) != nil)
+            #expect(refusal(book.admit(query("a", team: "u", address: "x"), table, now: later))?.subject == .address)
+            #expect(refusal(book.admit(query("a", team: "t", address: "y"), table, now: later))?.subject == .team)
+        }
+    }
+
     @Test func aReloadKeepsWhatWasUsed() {
         let book = Desk()
         func table(_ count: Int) -> RateLimitTable {
