@@ -61,7 +61,9 @@ extension GatehouseError {
         case runInterrupted = "run_interrupted"
         // Who is calling
         case invalidAPIKey = "invalid_api_key"
+        case keyRevoked = "key_revoked"
         case permissionDenied = "permission_denied"
+        case fieldNotAllowed = "field_not_allowed"
         case modelNotFound = "model_not_found"
         case modelNotAllowed = "model_not_allowed"
         case rateLimited = "rate_limited"
@@ -116,8 +118,8 @@ extension GatehouseError.Code {
             .unknownParameter, .unsupportedParameter, .badMultipart, .invalidFilename, .contextLengthExceeded,
             .upstreamRejected, .agentInputRejected:
             400
-        case .invalidAPIKey: 401
-        case .permissionDenied, .modelNotAllowed, .agentActionDenied: 403
+        case .invalidAPIKey, .keyRevoked: 401
+        case .permissionDenied, .fieldNotAllowed, .modelNotAllowed, .agentActionDenied: 403
         case .notFound, .previousResponseNotFound, .fileNotFound, .sessionNotFound, .runNotFound, .responseNotFound,
             .modelNotFound, .upstreamModelUnknown, .agentModelUnknown:
             404

@@ -29,6 +29,8 @@ package struct ControlServices: Sendable {
     package var responses: ResponseService?
     /// What is kept under the names of sessions.
     package var sessions: SessionService?
+    /// Keys that are made while the gateway runs.
+    package var keys: KeyService?
 
     /// Logs agents in; `nil` where that cannot be done.
     package var login: LoginControl?
@@ -86,7 +88,8 @@ package enum ServerAssembly {
         _ listener: Listener, frontDoor: FrontDoorServices, control: ControlServices, group: any EventLoopGroup,
         logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
     ) -> any Service {
-        let routes = ControlRoutes(snapshots: frontDoor.snapshots, limiter: frontDoor.memory.limiter)
+        let routes = ControlRoutes(
+            snapshots: frontDoor.snapshots, limiter: frontDoor.memory.limiter, trusted: frontDoor.limits.trustedProxies)
         OperationsRoutes.add(to: routes, control)
         ModelRoutes.add(to: routes)
         ArtifactRoutes.add(to: routes, control.artifacts)
@@ -99,6 +102,12 @@ package enum ServerAssembly {
         if let login = control.login { LoginRoutes.add(to: routes, login) }
         AccountRoutes.add(to: routes) { Int(clamping: time(nil)) }
         RoutingRoutes.add(to: routes, memory: frontDoor.memory)
+        OwnKeyRoutes.add(to: routes)
+        if let keys = control.keys {
+            KeyRoutes.add(to: routes, keys)
+            PartyRoutes.add(to: routes, keys)
+            AuditRoutes.add(to: routes, keys)
+        }
         DescriptionRoutes.add(to: routes, version: control.version)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,

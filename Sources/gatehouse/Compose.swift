@@ -50,7 +50,9 @@ struct Composition {
             environment: environment, dataDirectory: dataDirectory, logger: logger)
         let resilience = Resilience(
             alert: KeyAlerts.logging(logger), accountAlert: KeyAlerts.loggingAccounts(logger))
-        let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience))
+        let directory = try await keyDirectory(storage.keys)
+        let snapshots = SnapshotHolder(snapshot(configuration, factory, resilience, directory.keys))
+        let keys = KeyService(directory, snapshots)
         let conversations = ConversationMemory(conversationLimits, behind: storage.conversations)
         let seals = SealMemory()
         let watch = memoryWatch(group) {
@@ -69,16 +71,11 @@ struct Composition {
             limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
         collectNumbers(runner, resilience, frontDoor, watch)
         let readiness = Readiness()
-        var control = ControlServices(
-            readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
-            agentHost: { runner.host.map(AgentHostHealth.init) },
-            renderMetrics: renderMetrics)
+        var control = controlServices(readiness, frontDoor, runner, storage)
         control.artifacts = artifacts
-        control.files = storage.files
-        control.uploads = storage.uploads
-        control.storageProblem = { await storage.problem() }
         control.runs = runs
         control.responses = ResponseService(runs: runs, conversations: conversations)
+        control.keys = keys
         control.sessions = SessionService(
             store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
@@ -103,13 +100,29 @@ struct Composition {
                 }
             }
         ) {
-            guard let fresh = await onReload() else { return }
-            let old = snapshots.swap(snapshot(fresh, factory, resilience))
+            guard let fresh = await onReload(), await take(namesOf: fresh, directory) else { return }
+            let made = snapshot(fresh, factory, resilience, directory.keys)
+            let old = snapshots.update { _ in made.replacing(keys: directory.keys) }
+            logger.notice("Configuration reloaded")
             for entry in old.upstreams { (entry.upstream as? ProviderUpstream)?.retire() }
         }
         let keeper = RunKeeper(runs: runs, store: storage.runs, logger: logger)
-        try await run([storage, agents, LoginService(desk: desk), keeper, server], signals: signals)
+        let keyWatch = KeyWatch(keys: keys, runs: runs, snapshots: snapshots, logger: logger)
+        try await run([storage, agents, LoginService(desk: desk), keeper, keyWatch, server], signals: signals)
         try await group.shutdownGracefully()
+    }
+
+    private func controlServices(
+        _ readiness: Readiness, _ frontDoor: FrontDoorServices, _ runner: AgentRunner, _ storage: Storage
+    ) -> ControlServices {
+        var control = ControlServices(
+            readiness: readiness, version: version, openConnections: { frontDoor.openConnections },
+            agentHost: { runner.host.map(AgentHostHealth.init) },
+            renderMetrics: renderMetrics)
+        control.files = storage.files
+        control.uploads = storage.uploads
+        control.storageProblem = { await storage.problem() }
+        return control
     }
 
     /// What is looked up when metrics are asked for.
@@ -134,6 +147,7 @@ struct Composition {
         let server = configuration.server
         var limits = FrontDoorServices.Limits(
             server.limits, timeouts: server.timeouts, heartbeat: server.heartbeat, preDrain: server.preDrain)
+        limits.trustedProxies = server.trustedProxies.compactMap { AddressRange($0) }
         let files = OpenFiles.raiseLimit()
         limits.connections = OpenFiles.connections(server.limits.connections, allowed: files)
         if limits.connections < server.limits.connections {
@@ -212,13 +226,11 @@ struct Composition {
     }
 
     private func snapshot(
-        _ configuration: GatehouseConfiguration, _ factory: UpstreamFactory, _ resilience: Resilience
+        _ configuration: GatehouseConfiguration, _ factory: UpstreamFactory, _ resilience: Resilience,
+        _ keys: any KeyStore
     ) -> RoutingSnapshot {
-        let keys =
-            configuration.keys.map { (key: $0.virtualKey, token: $0.value) }
-            + [(key: AdminKeyFile.virtualKey, token: adminKey)]
-        return RoutingSnapshot(
-            keys: MemoryKeyStore(keys), entries: factory.entries(configuration),
+        RoutingSnapshot(
+            keys: keys, entries: factory.entries(configuration),
             aliases: configuration.models.map(RoutingSnapshot.Alias.init), created: time(nil), resilience: resilience,
             limits: Limits.table(configuration))
     }

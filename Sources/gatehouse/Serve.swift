@@ -96,7 +96,6 @@ struct ServeCommand: AsyncParsableCommand {
         switch loader.load() {
         case .success(let fresh):
             logs.level = fresh.logging.level
-            logger.notice("Configuration reloaded")
             return fresh
         case .failure(let problems):
             for problem in problems.list {

@@ -15,6 +15,7 @@ struct Storage: Service {
     let agentSessions: AgentSessionMemory
     let runs: SQLiteRunStore
     let sessions: SQLiteSessionStore
+    let keys: SQLiteKeyRegistry
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -43,6 +44,7 @@ struct Storage: Service {
             database: database, maximumSize: configuration.runs.maxSize,
             ttl: max(1, Int(clamping: configuration.runs.ttl.components.seconds)))
         sessions = SQLiteSessionStore(database: database, files: store)
+        keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,

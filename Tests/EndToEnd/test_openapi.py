@@ -43,6 +43,8 @@ def routes_of_the_sources():
     # Those that are added in a loop, or at a path that is handed over.
     found |= {("get", f"/{version}/models{rest}") for version in ("v1", "v1beta") for rest in ("", "/**")}
     found |= {("get", f"/{root}/files/:id/content") for root in ("api", "v1")}
+    found |= {(method, f"/admin/api/{many}{rest}") for many in ("users", "teams", "organizations")
+              for method, rest in (("post", ""), ("get", ""), ("get", "/:id"), ("patch", "/:id"), ("delete", "/:id"))}
     calls = (SOURCES / "FrontDoor/DataPlaneRoutes.swift").read_text().split("static func match", 1)[1]
     found |= {("post", path) for path in re.findall(r'"(/(?:v1|v2|api)/[^"]*[a-z_])"', calls)}
     for path in re.findall(r'"(/v1\w*/models/)"', calls):
@@ -122,6 +124,12 @@ def test_what_is_answered_is_as_described(gateway, description):
     send("GET", "/v1/models", "ModelList", headers={"x-goog-api-key": gateway.key})
     send("GET", "/health", "Health")
     send("GET", "/api/accounts", "AccountList")
+    key = send("POST", "/admin/api/keys", "Key", status=201, json={"name": "described"})
+    send("PATCH", f"/admin/api/keys/{key['id']}", "Key", json={"tags": ["t"]})
+    send("GET", "/admin/api/keys", "KeyList")
+    send("GET", "/api/key", "OwnKey")
+    send("POST", "/admin/api/users", "Party", status=201, json={"name": "ann"})
+    send("DELETE", "/admin/api/users/ann", "Deleted")
     send("DELETE", "/api/files/none", "NativeError", status=404)
     send("GET", "/v1/responses/none", "Error", status=404)
     send("POST", "/v1/messages", "AnthropicError", status=400, json={**echo})

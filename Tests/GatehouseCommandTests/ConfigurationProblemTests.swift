@@ -246,11 +246,6 @@ import Testing
             "telemetry: { otlp: http://127.0.0.1:4318 }",
             "telemetry.otlp: sending traces is not supported by this version yet; leave it at null (line 1)"),
         Case(
-            "server: { trustedProxies: [10.0.0.1] }",
-            "server.trustedProxies: trusting forwarding headers is not supported by this version yet; leave"
-                + " it empty (line 1)"
-        ),
-        Case(
             "server: { cors: { origins: [https://a.example] } }",
             "server.cors.origins: calls from web pages of other origins is not supported by this version yet; leave it"
                 + " empty (line 1)"),

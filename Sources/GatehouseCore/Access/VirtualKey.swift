@@ -1,6 +1,8 @@
 /// What a key of this gateway stands for. The token itself is not part of it: stores keep only digests.
 package struct VirtualKey: Sendable, Equatable {
-    /// Unique; for logs, metrics and bills.
+    /// Of a key that is kept in the store; `nil` for one of the configuration.
+    package var id: String?
+    /// Unique, and never given to another: what its holder keeps here is kept under it.
     package var name: String
     package var role: Role
     /// The models it may use; none when empty.
@@ -8,6 +10,14 @@ package struct VirtualKey: Sendable, Equatable {
     package var membership = Membership()
     /// How fast it may be used; `nil`: no limit of its own.
     package var rateLimit: RateLimits?
+    /// The paths it may ask for; all when empty.
+    package var routes: [RoutePattern] = []
+    /// Where it may be used from; anywhere when empty.
+    package var addresses: [AddressRange] = []
+    /// Words of its makers, for their own lists.
+    package var tags: [String] = []
+    /// Seconds since 1970; from then on it is as if there were no such key.
+    package var expires: Int?
 
     package init(name: String, role: Role, models: [ModelPattern]) {
         self.name = name
@@ -18,8 +28,12 @@ package struct VirtualKey: Sendable, Equatable {
     package enum Role: String, Sendable, CaseIterable {
         /// May administer this gateway.
         case admin
-        /// May call models.
+        /// May administer it, but make no administrators.
+        case `operator`
+        /// May call models, and sees what is its own.
         case member
+        /// May look at everything that administrators see, and change nothing.
+        case viewer
     }
 }
 
@@ -35,6 +49,9 @@ package struct Membership: Sendable, Equatable {
         self.organization = organization
     }
 }
+
+/// A path, or the beginning of one followed by `*`.
+package typealias RoutePattern = ModelPattern
 
 /// A model name, or the beginning of one followed by `*`.
 package struct ModelPattern: Sendable, Equatable {
@@ -52,5 +69,11 @@ package struct ModelPattern: Sendable, Equatable {
     package func matches(_ model: some StringProtocol) -> Bool {
         guard let prefix else { return model.utf8.elementsEqual(text.utf8) }
         return prefix.isEmpty || model.utf8.starts(with: prefix.utf8)
+    }
+
+    /// Whether everything that `other` matches is matched by this one.
+    package func covers(_ other: ModelPattern) -> Bool {
+        guard let beginning = other.prefix else { return matches(other.text) }
+        return prefix.map { beginning.utf8.starts(with: $0.utf8) } ?? false
     }
 }

@@ -64,6 +64,7 @@ package final class CallDriver {
     }
 
     var now: Instant { Instant(eventLoop.now) }
+    package var principal: Principal { request.principal }
 
     // MARK: Admission
 

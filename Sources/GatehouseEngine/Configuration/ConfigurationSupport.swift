@@ -13,9 +13,6 @@ struct ConfigurationSupport {
 
     private func checkSections() {
         let defaults = GatehouseConfiguration()
-        if !tree.server.trustedProxies.isEmpty {
-            refuse("server.trustedProxies", "trusting forwarding headers", "leave it empty")
-        }
         if !tree.server.cors.origins.isEmpty {
             refuse("server.cors.origins", "calls from web pages of other origins", "leave it empty")
         }

@@ -42,7 +42,7 @@ struct ConfigurationValidation {
             }
         case (_?, _?): break
         }
-        for (index, network) in tree.server.trustedProxies.enumerated() where !NetworkAddress.isNetwork(network) {
+        for (index, network) in tree.server.trustedProxies.enumerated() where AddressRange(network) == nil {
             journal.report(
                 "server.trustedProxies[\(index)]", "\"\(network)\" is not an address or a network such as 10.0.0.0/8")
         }

@@ -10,30 +10,9 @@ enum NetworkAddress {
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy(isOctet)
     }
 
-    /// An address or a network in the form `ADDRESS/BITS`.
-    static func isNetwork(_ text: String) -> Bool {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard let address = parts.first, parts.count <= 2 else { return false }
-        let isFour =
-            address.split(separator: ".", omittingEmptySubsequences: false).count == 4
-            && address.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isOctet)
-        let isSix =
-            address.contains(":") && address.utf8.count <= 45
-            && address.utf8.allSatisfy { isHexDigit($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
-        guard isFour || isSix else { return false }
-        return parts.count == 1 || Int(parts[1]).map { (0...(isFour ? 32 : 128)).contains($0) } == true
-    }
-
     private static func isOctet(_ part: Substring) -> Bool {
         (1...3).contains(part.utf8.count) && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
             && Int(part).map { $0 <= 255 } == true
-    }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x46, 0x61...0x66: true
-        default: false
-        }
     }
 }
 

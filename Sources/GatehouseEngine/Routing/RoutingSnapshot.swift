@@ -40,7 +40,7 @@ package final class RoutingSnapshot: Sendable {
     private let entries: [String: UpstreamEntry]
     private let aliases: [String: RoutePlan]
     /// Plans of names with a slash, made when they are first asked for.
-    private let direct = Mutex<[String: RoutePlan]>([:])
+    private let direct: Mutex<[String: RoutePlan]>
     /// The headers that plans look at, in lower case.
     package let headers: Set<String>
     package let resilience: Resilience
@@ -59,6 +59,7 @@ package final class RoutingSnapshot: Sendable {
         self.limits = limits
         self.resilience = resilience
         self.created = created
+        direct = Mutex([:])
         var byName: [String: UpstreamEntry] = [:]
         for entry in entries { byName[entry.name] = entry }
         self.entries = byName
@@ -73,6 +74,21 @@ package final class RoutingSnapshot: Sendable {
                 (entry.hasDefaultModel ? [entry.name] : []) + entry.models.map { "\(entry.name)/\($0)" }
             }
     }
+
+    private init(_ other: RoutingSnapshot, keys: any KeyStore) {
+        self.keys = keys
+        entries = other.entries
+        aliases = other.aliases
+        direct = Mutex(other.direct.withLock { $0 })
+        headers = other.headers
+        resilience = other.resilience
+        limits = other.limits
+        modelNames = other.modelNames
+        created = other.created
+    }
+
+    /// The same for other callers.
+    package func replacing(keys: any KeyStore) -> RoutingSnapshot { RoutingSnapshot(self, keys: keys) }
 
     /// Whether a key may use some model of an agent, by the agent's name or by one of an alias.
     package func mayUse(_ agent: String, _ principal: Principal) -> Bool {

@@ -19,4 +19,14 @@ package final class SnapshotHolder: Sendable {
             return old
         }
     }
+
+    /// As `swap`, with what is made of the one that is in place; nobody else changes it meanwhile.
+    @discardableResult
+    package func update(_ make: (RoutingSnapshot) -> RoutingSnapshot) -> RoutingSnapshot {
+        current.withLock { held in
+            let old = held
+            held = make(old)
+            return old
+        }
+    }
 }

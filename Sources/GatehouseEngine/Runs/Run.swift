@@ -143,7 +143,7 @@ package final class Run: Sendable {
 
     /// Ends the call, where it still goes on.
     ///
-    /// - Parameter verdict: `cancelled`, or `interrupted`.
+    /// - Parameter verdict: `cancelled`, `failed` where the key it runs for has ended, or `interrupted`.
     package func cancel(as verdict: RunRecord.Status = .cancelled) {
         let cancel = state.withLock { state in
             guard state.record.status == .running else { return nil as (@Sendable () -> Void)? }

@@ -47,10 +47,14 @@ final class RunRecorder: RunDownstream {
 
     func cancel() {
         guard driver != nil else { return }
-        let isInterrupted = run.verdict == .interrupted
-        fail(isInterrupted ? RunService.interrupted : GatehouseError(.runCancelled, "The run was cancelled."))
+        let verdict = run.verdict ?? .cancelled
+        switch verdict {
+        case .interrupted: fail(RunService.interrupted)
+        case .failed: fail(.keyEnded)
+        default: fail(GatehouseError(.runCancelled, "The run was cancelled."))
+        }
         driver?.clientGone()
-        end(isInterrupted ? .interrupted : .cancelled)
+        end(verdict)
     }
 
     private func fail(_ error: GatehouseError) {

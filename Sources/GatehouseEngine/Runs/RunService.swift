@@ -21,6 +21,8 @@ package final class RunService: Sendable {
     private let limits: Limits
     private let clock: @Sendable () -> Int
     private let active = Mutex<[String: Run]>([:])
+    /// Who began each run whose key may end while it goes on.
+    private let beginners = Mutex<[String: Principal]>([:])
 
     /// - Parameters:
     ///   - memory: What their calls are given; no runs of their own.
@@ -95,12 +97,14 @@ package final class RunService: Sendable {
         let driver = CallDriver(call, on: eventLoop, downstream: recorder, observer: observer, memory: memory)
         recorder.driver = driver
         let bound = NIOLoopBound(recorder, eventLoop: eventLoop)
+        if request.principal.mayEnd { beginners.withLock { $0[run.id] = request.principal } }
         run.onCancel { eventLoop.execute { bound.value.cancel() } }
         driver.start(now: clock())
     }
 
     private func forget(_ id: String) {
         active.withLock { _ = $0.removeValue(forKey: id) }
+        beginners.withLock { _ = $0.removeValue(forKey: id) }
     }
 
     // MARK: Ending
@@ -108,6 +112,15 @@ package final class RunService: Sendable {
     /// What has happened since is brought to the store. To be called now and then.
     package func save() {
         for run in active.withLock({ Array($0.values) }) { run.save() }
+    }
+
+    /// Ends the runs of keys that have ended. To be called now and then.
+    ///
+    /// - Parameter keys: Those that count now.
+    package func endThose(notOf keys: any KeyStore) {
+        let now = clock()
+        let ended = beginners.withLock { $0.filter { $0.value.isExpired(at: now) || !keys.holds($0.value) } }
+        for id in ended.keys { active.withLock { $0[id] }?.cancel(as: .failed) }
     }
 
     /// Ends all runs because the gateway ends.

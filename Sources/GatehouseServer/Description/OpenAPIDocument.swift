@@ -15,13 +15,18 @@ struct OpenAPIDocument {
     private let entries: [String: JSONValue]
     private let schemas: [JSONValue.Member]
 
+    private static let texts = [
+        OpenAPIText.dataPlane, OpenAPIText.native, OpenAPIText.openAI, OpenAPIText.operations,
+        OpenAPIText.administration,
+    ]
+
     init() {
         var entries: [String: JSONValue] = [:]
-        for text in [OpenAPIText.dataPlane, OpenAPIText.native, OpenAPIText.openAI, OpenAPIText.operations] {
+        for text in Self.texts {
             for member in Self.members(text) { entries[member.key] = member.value }
         }
         self.entries = entries
-        schemas = [OpenAPIText.schemas, OpenAPIText.answerSchemas].flatMap(Self.members)
+        schemas = [OpenAPIText.schemas, OpenAPIText.answerSchemas, OpenAPIText.keySchemas].flatMap(Self.members)
     }
 
     private static func members(_ text: String) -> [JSONValue.Member] {

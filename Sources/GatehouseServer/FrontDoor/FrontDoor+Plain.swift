@@ -46,8 +46,10 @@ extension FrontDoor {
     /// A call that nothing is wrong with; whatever is to be refused goes through the parser, too.
     private func request(_ head: PlainHead, _ held: Span<UInt8>) -> Arriving? {
         let snapshot = services.snapshots.snapshot
-        guard !services.watch.isFull, mayCall, snapshot.headers.isEmpty,
-            let principal = principal(held.extracting(head.token), snapshot)
+        // What proxies told of its way is read by the parser.
+        let isDirect = !snapshot.limits.watchesAddresses || services.limits.trustedProxies.isEmpty
+        guard isDirect, !services.watch.isFull, mayCall, snapshot.headers.isEmpty,
+            let principal = principal(held.extracting(head.token), snapshot), !principal.isConfined
         else {
             return nil
         }

@@ -35,6 +35,7 @@ extension FrontDoor {
     func check(tick: Int) {
         let limits = services.limits
         let elapsed = tick - phaseTick
+        endWithKey()
         driver?.tick(heartbeat: limits.heartbeatSeconds)
         if let since = unwritableSince, tick - since > limits.stallSeconds {
             close()
@@ -55,6 +56,15 @@ extension FrontDoor {
         where !passing.requestEnded && elapsed > limits.bodySeconds + passing.received / Self.slowest:
             close()
         default: break
+        }
+    }
+
+    /// Ends the call that runs for a key which was revoked or has expired.
+    private func endWithKey() {
+        guard let driver, driver.principal.mayEnd else { return }
+        let principal = driver.principal
+        if principal.isExpired(at: loop.now()) || !services.snapshots.snapshot.keys.holds(principal) {
+            driver.abort(.keyEnded)
         }
     }
 

@@ -34,6 +34,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         /// Why it is not taken; it is told when the request has ended, so that the connection can serve on.
         var refusal: GatehouseError?
         var body = ByteBuffer()
+        /// Where it comes from, where a proxy that is trusted told.
+        var address: String?
     }
 
     /// How the response of a call must be framed.
@@ -260,14 +262,14 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
                 return pass(head, fields, context)
             }
             dialect = match.operation.dialect
-            try receive(head, fields, match, context)
+            try receive(head, fields, match, path, context)
         } catch {
             reject(error, head: head)
         }
     }
 
     private func receive(
-        _ head: HTTPRequestHead, _ fields: RequestFields, _ match: DataPlaneRoutes.Match,
+        _ head: HTTPRequestHead, _ fields: RequestFields, _ match: DataPlaneRoutes.Match, _ path: Substring,
         _ context: ChannelHandlerContext
     ) throws(GatehouseError) {
         guard head.method == .POST else {
@@ -277,9 +279,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         guard mayCall else { throw Self.tooMany }
         let snapshot = services.snapshots.snapshot
         guard let principal = fields.token.flatMap({ principal($0.utf8.span, snapshot) }) else {
-            throw GatehouseError(
-                .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
+            throw .unknownKey
         }
+        if principal.isConfined { try check(principal, path, fields) }
         if let length = fields.contentLength, Int(length) ?? .max > services.limits.body {
             throw bodyTooLarge()
         }
@@ -296,6 +298,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
             wishes: wishes.isEmpty ? nil : wishes, start: .now(), refusal: overload())
+        if snapshot.limits.watchesAddresses, !services.limits.trustedProxies.isEmpty {
+            arriving?.address = address(fields)?.description
+        }
         if fields.expect != nil {
             flushNow()
             encourage(head, fields, context)
@@ -352,6 +357,19 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         return principal
     }
 
+    /// Checks what confines a key.
+    private func check(
+        _ principal: Principal, _ path: Substring, _ fields: RequestFields
+    ) throws(GatehouseError) {
+        try principal.admit(.init(path: path, isReading: false, address: address(fields), now: loop.now()))
+    }
+
+    /// Where a request comes from, behind proxies that are trusted.
+    private func address(_ fields: RequestFields) -> IPAddress? {
+        CallerAddress.of(
+            peer: context?.channel.peerAddress, forwarded: fields.forwarded, trusted: services.limits.trustedProxies)
+    }
+
     func begin(_ request: Arriving) {
         guard let context else { return }
         state = .calling(request.framing)
@@ -368,7 +386,9 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             (call.session, call.patience, call.headers) = (wishes.session, wishes.patience, wishes.headers)
             call.continuesSession = wishes.continuesSession
         }
-        if request.snapshot.limits.watchesAddresses { call.address = callerAddress(context.channel) }
+        if request.snapshot.limits.watchesAddresses {
+            call.address = request.address ?? callerAddress(context.channel)
+        }
         let driver = CallDriver(
             call, on: context.eventLoop, downstream: self, observer: services.observer, memory: services.memory)
         self.driver = driver

@@ -22,6 +22,8 @@ package final class FrontDoorServices: Sendable {
         package var lastSeconds = 0
         /// Silence after which a caller that waits for a stream is told that it is awaited; `nil`: never.
         package var heartbeatSeconds: Int?
+        /// Proxies whose word on where a request comes from is taken.
+        package var trustedProxies: [AddressRange] = []
 
         package init(
             _ limits: ServerConfiguration.Limits = .init(), timeouts: ServerConfiguration.Timeouts = .init(),

@@ -22,6 +22,8 @@ struct RequestFields {
     private(set) var sessionWish: String?
     /// `anthropic-beta`, each line as it came.
     private(set) var betas: [String] = []
+    /// `x-forwarded-for`, each line as it came.
+    private(set) var forwarded: [String] = []
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
@@ -38,6 +40,7 @@ struct RequestFields {
             case 14 where name.isHeader("content-length"):
                 (contentLength, contentLengths) = (value, contentLengths + 1)
             case 15 where name.isHeader("idempotency-key"): hasIdempotencyKey = !value.isEmpty
+            case 15 where name.isHeader("x-forwarded-for"): forwarded.append(value)
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
             case 19 where name.isHeader("x-gatehouse-timeout"): timeout = value
             case 19 where name.isHeader("x-gatehouse-session"): sessionWish = value

@@ -50,12 +50,12 @@ struct ControlHandler: HTTPChannelHandler {
 
     let responder: Responder
 
-    init(_ router: Router<BasicRequestContext>, logger: Logger) {
+    init(_ router: Router<ControlContext>, logger: Logger) {
         let routes = router.buildResponder()
         responder = { request, writer, channel in
             var logger = logger
             logger[metadataKey: "hb.request.id"] = .stringConvertible(RequestID())
-            let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            let context = ControlContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
             var response = try await routes.respond(to: request, context: context)
             response.headers[.date] = HTTPDate.now()
             try await writer.write(response: response.head, body: response.body)

@@ -5,7 +5,7 @@ import Logging
 
 /// Gives every response of the control plane a request id, and every error the same envelope: never HTML, never a stack.
 struct EnvelopeMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = ControlContext
 
     let table: RouteTable
 

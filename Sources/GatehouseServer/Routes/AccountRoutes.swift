@@ -10,9 +10,9 @@ enum AccountRoutes {
     static func add(to routes: ControlRoutes, wall: @escaping @Sendable () -> Int) {
         routes.add(.get, "/api/accounts", .member) { _, caller throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
-            let view = View(now: .now(), wall: wall(), isWhole: caller.principal.isAdmin)
+            let view = View(now: .now(), wall: wall(), isWhole: caller.principal.seesAll)
             let books = caller.snapshot.resilience.accountBooks.filter {
-                caller.principal.isAdmin || caller.snapshot.mayUse($0.agent, caller.principal)
+                caller.principal.seesAll || caller.snapshot.mayUse($0.agent, caller.principal)
             }
             return OperationsRoutes.json(JSONValue.object(["accounts": .array(books.flatMap(view.accounts))]).text)
         }

@@ -7,13 +7,15 @@ import NIOCore
 import Synchronization
 
 /// Who may use a route of the control plane.
-enum Access: Sendable {
+enum Access: String, Sendable {
     /// Anybody: only what tells nothing.
     case open
-    /// Any valid key.
+    /// Any valid key; that of a viewer only to look.
     case member
-    /// An admin key.
+    /// A key of an administrator or an operator; that of a viewer only to look.
     case admin
+    /// A key of an administrator or an operator, even to look.
+    case `operator`
 }
 
 /// The table of the control plane's routes. A route gets into the router through `add` only, and `add` demands to be told
@@ -25,6 +27,8 @@ struct ControlRoutes {
     struct Caller: Sendable {
         let principal: Principal
         let snapshot: RoutingSnapshot
+        /// Where it calls from, behind proxies that are trusted.
+        let address: IPAddress?
 
         /// Charges a request to the limits of its key and of those it belongs to.
         func pass(_ limiter: RateLimiter, route: String, _ work: RateLimitQuery.Work) throws(GatehouseError) {
@@ -38,14 +42,17 @@ struct ControlRoutes {
         }
     }
 
-    let router = Router(context: BasicRequestContext.self)
+    let router = Router(context: ControlContext.self)
     let table = RouteTable()
     private let snapshots: SnapshotHolder
     private let limiter: RateLimiter
+    private let trusted: [AddressRange]
 
-    init(snapshots: SnapshotHolder, limiter: RateLimiter) {
+    /// - Parameter trusted: Proxies whose word on where a request comes from is taken.
+    init(snapshots: SnapshotHolder, limiter: RateLimiter, trusted: [AddressRange] = []) {
         self.snapshots = snapshots
         self.limiter = limiter
+        self.trusted = trusted
         // Before the routes: a middleware covers what is added behind it.
         router.add(middleware: EnvelopeMiddleware(table: table))
     }
@@ -56,10 +63,13 @@ struct ControlRoutes {
         _ handler: @escaping Handler
     ) {
         table.add(RouteTable.Row(method: method, path: path, access: access))
-        router.on(RouterPath(path), method: method) { [snapshots, limiter] request, context in
+        router.on(RouterPath(path), method: method) { [snapshots, limiter, trusted] request, context in
             do throws(GatehouseError) {
-                let caller = try Self.admit(request, access, snapshots.snapshot)
-                if let caller { try caller.pass(limiter, route: path, work) }
+                guard access != .open else { return try await handler(request, nil) }
+                let address = CallerAddress.of(
+                    peer: context.peer, forwarded: request.headers[values: Self.forwarded], trusted: trusted)
+                let caller = try Self.admit(request, access, snapshots.snapshot, address)
+                try caller.pass(limiter, route: path, work)
                 return try await handler(request, caller)
             } catch {
                 return ErrorResponse.render(error, for: request, context)
@@ -67,19 +77,26 @@ struct ControlRoutes {
         }
     }
 
+    private static let forwarded = HTTPField.Name("x-forwarded-for") ?? .via
+
     /// Checks the key that a route needs.
     private static func admit(
-        _ request: Request, _ access: Access, _ snapshot: RoutingSnapshot
-    ) throws(GatehouseError) -> Caller? {
-        guard access != .open else { return nil }
+        _ request: Request, _ access: Access, _ snapshot: RoutingSnapshot, _ address: IPAddress?
+    ) throws(GatehouseError) -> Caller {
         guard let token = token(of: request), let principal = snapshot.keys.principal(forToken: token) else {
-            throw GatehouseError(
-                .invalidAPIKey, "The API key is missing or wrong. Send it as Authorization: Bearer KEY.")
+            throw .unknownKey
         }
-        guard access != .admin || principal.isAdmin else {
-            throw GatehouseError(.permissionDenied, "This route needs an admin key.")
+        if principal.isConfined {
+            let isReading = [.get, .head, .options].contains(request.method)
+            try principal.admit(
+                .init(path: request.uri.path[...], isReading: isReading, address: address, now: Glibc.time(nil)))
         }
-        return Caller(principal: principal, snapshot: snapshot)
+        switch access {
+        case .open, .member: break
+        case .admin where principal.seesAll, .operator where principal.mayAdminister: break
+        case .admin, .operator: throw GatehouseError(.permissionDenied, "This route needs an admin key.")
+        }
+        return Caller(principal: principal, snapshot: snapshot, address: address)
     }
 
     private static func token(of request: Request) -> Substring? {
@@ -132,7 +149,7 @@ enum CallerShape {
 
 /// Errors of the control plane, in the shape of whoever asks.
 enum ErrorResponse {
-    static func render(_ error: GatehouseError, for request: Request, _ context: BasicRequestContext) -> Response {
+    static func render(_ error: GatehouseError, for request: Request, _ context: ControlContext) -> Response {
         var headers = HTTPFields()
         headers[.contentType] = "application/json"
         if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
@@ -144,7 +161,7 @@ enum ErrorResponse {
     }
 
     /// The caller's own id of the request where it can stand in a log, else one of ours.
-    static func id(_ request: Request, _ context: BasicRequestContext) -> String {
+    static func id(_ request: Request, _ context: ControlContext) -> String {
         let given = HTTPField.Name("x-request-id").flatMap { request.headers[$0] }
         return given.flatMap { RequestIDGenerator.accepts($0) ? $0 : nil } ?? "req_" + context.id
     }

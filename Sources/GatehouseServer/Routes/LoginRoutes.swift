@@ -57,7 +57,7 @@ enum LoginRoutes {
                 in: try await ControlBody.object(request, atMost: maximumBody, known: ["account"]))
             return respond(try control.start(caller.snapshot, agent(request), account), .accepted)
         }
-        routes.add(.get, "/api/agents/:name/login", .admin) { request, caller throws(GatehouseError) in
+        routes.add(.get, "/api/agents/:name/login", .operator) { request, caller throws(GatehouseError) in
             guard let caller else { return OperationsRoutes.json("{}") }
             let account = request.uri.queryParameters["account"].map { String($0) }
             return respond(try control.status(caller.snapshot, agent(request), account))

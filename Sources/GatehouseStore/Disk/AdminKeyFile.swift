@@ -21,7 +21,7 @@ package struct AdminKeyFile: Sendable {
     /// The key, and whether it was made just now and must be shown to the operator.
     package func load() throws(StoreError) -> (key: Secret, isNew: Bool) {
         if let key = try read() { return (key, false) }
-        let key = Self.makeKey()
+        let key = Self.prefix + RandomDigits.make(bytes: 32)
         if try PrivateFile.create(path, in: directory, content: Array((key + "\n").utf8)) { return (Secret(key), true) }
         // Another process was faster; its key is the key.
         guard let key = try read() else { throw StoreError(.io, path, "came and went while it was read") }
@@ -41,17 +41,6 @@ package struct AdminKeyFile: Sendable {
                 "does not hold one key of at least \(Self.fewestBytes) visible characters; delete it to get a new one")
         }
         return Secret(String(decoding: key, as: UTF8.self))
-    }
-
-    /// 32 bytes from the system's generator, in hexadecimal.
-    private static func makeKey() -> String {
-        var generator = SystemRandomNumberGenerator()
-        var text = prefix
-        for _ in 0..<32 {
-            let digits = String(UInt8.random(in: 0...255, using: &generator), radix: 16)
-            text += digits.utf8.count == 1 ? "0\(digits)" : digits
-        }
-        return text
     }
 }
 

@@ -19,7 +19,7 @@ package final class MemoryKeyStore: KeyStore {
         self.seeded = seeded
         var holders: [Fingerprint: Principal] = [:]
         for (key, token) in keys where !token.isEmpty {
-            let fingerprint = Fingerprint(of: token.reveal()[...], seeded)
+            let fingerprint = Self.fingerprint(token.reveal()[...], seeded)
             if holders[fingerprint] == nil { holders[fingerprint] = Principal(key: key) }
         }
         self.holders = holders
@@ -27,33 +27,15 @@ package final class MemoryKeyStore: KeyStore {
 
     package func principal(forToken token: Substring) -> Principal? {
         guard !token.isEmpty else { return nil }
-        return holders[Fingerprint(of: token, seeded)]
+        return holders[Self.fingerprint(token, seeded)]
     }
-}
 
-/// The peppered digest of a whole token.
-private struct Fingerprint: Hashable {
-    private let words: (UInt64, UInt64, UInt64, UInt64)
+    package func holds(_ principal: Principal) -> Bool { holders.values.contains { $0.name == principal.name } }
 
-    init(of token: Substring, _ seeded: SHA256) {
+    private static func fingerprint(_ token: Substring, _ seeded: SHA256) -> Fingerprint {
         var hash = seeded
         var token = token
         token.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
-        words = hash.finalize().withUnsafeBytes { bytes in
-            func word(_ index: Int) -> UInt64 { bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self) }
-            return (word(0), word(1), word(2), word(3))
-        }
-    }
-
-    /// Looks at all words always.
-    static func == (left: Fingerprint, right: Fingerprint) -> Bool {
-        let difference =
-            (left.words.0 ^ right.words.0) | (left.words.1 ^ right.words.1) | (left.words.2 ^ right.words.2)
-            | (left.words.3 ^ right.words.3)
-        return difference == 0
-    }
-
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(words.0)
+        return hash.finalize().withUnsafeBytes { Fingerprint($0) }
     }
 }

@@ -9,6 +9,7 @@ enum SQLiteSchema {
         migrator.registerMigration("2 conversations") { try $0.execute(sql: conversations) }
         migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
         migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
+        migrator.registerMigration("5 keys") { try $0.execute(sql: keys) }
         migrator.registerMigration("8 uploads") { try $0.execute(sql: uploads) }
         return migrator
     }
@@ -54,6 +55,52 @@ enum SQLiteSchema {
     /// Finds the oldest of an owner without touching bodies: what stands behind one in a row is reached through all its pages.
     private static let conversationsByOwner =
         "CREATE INDEX conversation_by_owner ON conversation (owner, used DESC, id);"
+
+    /// Keys that callers show, whom they belong to, and who changed what. Nothing here is ever removed, so that no name and
+    /// no id comes to another: what a key keeps here is kept under its name. `digest` is keyed by a secret that is not here.
+    /// `settings` is JSON. `revision` grows with every change, whichever process makes it.
+    private static let keys = """
+        CREATE TABLE key_name (
+            name TEXT PRIMARY KEY,
+            is_stored INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE party (
+            id TEXT PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('user', 'team', 'organization')),
+            name TEXT NOT NULL,
+            team TEXT REFERENCES party (id),
+            organization TEXT REFERENCES party (id),
+            is_service INTEGER NOT NULL,
+            created INTEGER NOT NULL,
+            deleted INTEGER,
+            UNIQUE (kind, name)
+        ) STRICT;
+        CREATE TABLE virtual_key (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE REFERENCES key_name (name),
+            prefix TEXT NOT NULL,
+            digest BLOB NOT NULL UNIQUE,
+            settings TEXT NOT NULL,
+            user TEXT REFERENCES party (id),
+            team TEXT REFERENCES party (id),
+            organization TEXT REFERENCES party (id),
+            created INTEGER NOT NULL,
+            revoked INTEGER
+        ) STRICT;
+        CREATE INDEX virtual_key_by_prefix ON virtual_key (prefix);
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL,
+            author TEXT NOT NULL,
+            address TEXT,
+            action TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            name TEXT NOT NULL,
+            details TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE key_revision (only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL) STRICT;
+        INSERT INTO key_revision VALUES (1, 0);
+        """
 
     /// `body` holds the events from number `first` to number `last`, as they were sent.
     private static let runs = """

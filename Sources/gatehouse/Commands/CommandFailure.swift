@@ -1,9 +1,11 @@
 import ArgumentParser
+import GatehouseCore
 import GatehouseEngine
 import GatehouseStore
 
 /// Turns errors into lines on standard error and the exit codes that scripts rely on.
 enum CommandFailure {
+    static let usage = ExitCode(64)
     static let unavailable = ExitCode(69)
     static let `internal` = ExitCode(70)
     static let io = ExitCode(74)
@@ -24,6 +26,9 @@ enum CommandFailure {
         } catch let error as StoreError {
             CommandOutput.complain(error.description)
             throw error.code == .unsafe ? configuration : io
+        } catch let error as GatehouseError {
+            CommandOutput.complain(error.message)
+            throw error.code.status < 500 ? usage : io
         } catch let code as ExitCode {
             throw code
         } catch is CleanExit {

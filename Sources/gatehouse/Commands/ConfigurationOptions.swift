@@ -1,5 +1,6 @@
 import ArgumentParser
 import GatehouseEngine
+import GatehouseStore
 
 /// What every command that reads the configuration takes.
 struct ConfigurationOptions: ParsableArguments {
@@ -28,5 +29,12 @@ struct ConfigurationOptions: ParsableArguments {
     /// Where the data directory is, whether it exists or not.
     func dataDirectoryPath() throws(ConfigurationProblems) -> String {
         try DataLocation.choose(option: dataDir, variables: ProcessEnvironment.variables())
+    }
+
+    /// The file of the database; the data directory is made where it is not there.
+    func databasePath() throws -> String {
+        let configuration = try loader().load().get()
+        let directory = try DataDirectory.prepare(dataDirectoryPath())
+        return Storage.place(configuration.storage.path, directory.path)
     }
 }

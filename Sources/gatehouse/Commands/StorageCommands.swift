@@ -94,12 +94,3 @@ struct RestoreCommand: AsyncParsableCommand {
         }
     }
 }
-
-extension ConfigurationOptions {
-    /// The file of the database; the data directory is made where it is not there.
-    fileprivate func databasePath() throws -> String {
-        let configuration = try loader().load().get()
-        let directory = try DataDirectory.prepare(dataDirectoryPath())
-        return Storage.place(configuration.storage.path, directory.path)
-    }
-}
