@@ -50,7 +50,7 @@ def gateway(module_starter, tmp_path_factory):
             {"name": "reader", **custom},
             {"name": "beside", "directory": str(repository), **custom},
             {"name": "texts", **custom, "files": "text"},
-            {"name": "warm", "kind": "acp", "command": ["python3", str(FAKEACP)], "pool": {"idle": "10s"}},
+            {"name": "warm", "kind": "acp", "command": ["python3", str(FAKEACP)], "pool": {"idle": "2s"}},
         ],
     })  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_whoever_opens_no_files_gets_their_text(gateway, ann):
 
 def test_what_is_not_there_starts_nothing(gateway, ann):
     foreign = upload(Caller(gateway, BOB), "secret.csv", CSV)
-    for id in [foreign, "file-gh000000", "report.pdf"]:
+    for id in [foreign, "file-gh000000", "nothing.pdf"]:
         answer = ask(gateway, "reader", "Look.", file(id))
         assert answer.status == 404 and answer.json()["error"]["code"] == "file_not_found", answer.body
     url = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
