@@ -40,8 +40,8 @@ struct Composition {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.server.workers ?? max(1, System.coreCount / 2))
         ProcessMemory.returnLargePieces()
-        let artifacts = artifactStore(group)
         let storage = try Storage(configuration, dataDirectory: dataDirectory, registry: registry, logger: logger)
+        let artifacts = artifactStore(group, storage.sessions)
         let runner = AgentRunner(runnerConfiguration(artifacts, storage.agentSessions))
         let (limits, sockets) = fileLimits()
         let factory = UpstreamFactory(
@@ -172,14 +172,15 @@ struct Composition {
     }
 
     /// Files that agents made, swept of old ones by a timer.
-    private func artifactStore(_ group: any EventLoopGroup) -> DiskArtifactStore {
+    private func artifactStore(_ group: any EventLoopGroup, _ sessions: SQLiteSessionStore) -> DiskArtifactStore {
         let settings = configuration.artifacts
         let ttl = max(1, Int(settings.ttl.components.seconds))
         let store = DiskArtifactStore(
             directory: dataDirectory,
             limits: .init(
                 file: settings.maxSize, run: settings.maxTotal, count: settings.maxFiles, owner: settings.quota,
-                ttl: ttl))
+                ttl: ttl),
+            onKept: { sessions.noteArtifacts($0) })
         group.any().scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(Int64(min(ttl, 60)))) { _ in
             NIOThreadPool.singleton.submit { _ in _ = store.sweep() }
         }

@@ -43,7 +43,9 @@ struct Storage: Service {
         runs = SQLiteRunStore(
             database: database, maximumSize: configuration.runs.maxSize,
             ttl: max(1, Int(clamping: configuration.runs.ttl.components.seconds)))
-        sessions = SQLiteSessionStore(database: database, files: store)
+        sessions = SQLiteSessionStore(
+            database: database, files: store,
+            artifactTTL: max(1, Int(clamping: configuration.artifacts.ttl.components.seconds)))
         keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
         let sniffer = try MagicSniffer()
         files = FileService(

@@ -175,3 +175,15 @@ def test_they_outlive_the_gateway(start, maker):
     gateway.ended_by_test = True
     again = start(configuration(maker), data=gateway.data)
     assert get(again, "/api/artifacts/long/a.txt").body == b"still here"
+
+
+def test_a_session_of_nothing_but_artifacts_is_listed_and_goes(gateway):
+    made = make(gateway, {"a.txt": "x"}, session="only-files")
+    assert made.status == 200
+    eventually(lambda: "only-files" in [one["id"] for one in get(gateway, "/api/sessions").json()["sessions"]], what="its name")
+    assert get(gateway, "/api/sessions/only-files").status == 200
+    assert get(gateway, "/api/sessions/only-files", key=BOB).status == 404
+    gone = asyncio.run(gateway.call("/api/sessions/only-files", method="DELETE", key=ANN))
+    assert gone.status == 200
+    for path in ("/api/sessions/only-files", "/api/artifacts/only-files", "/api/artifacts/only-files/a.txt"):
+        assert get(gateway, path).status == 404

@@ -29,11 +29,18 @@ package final class DiskArtifactStore: ArtifactStore {
     private let root: String
     private let limits: Limits
     private let clock: @Sendable () -> Int
+    private let onKept: @Sendable (ArtifactPlace) -> Void
     /// Guards the sum of an owner's files: one collection at a time.
     private let collecting = Mutex(())
 
-    /// - Parameter clock: Seconds since 1970.
-    package init(directory: String, limits: Limits, clock: @escaping @Sendable () -> Int = { time(nil) }) {
+    /// - Parameters:
+    ///   - clock: Seconds since 1970.
+    ///   - onKept: Called with a place in which something was kept.
+    package init(
+        directory: String, limits: Limits, clock: @escaping @Sendable () -> Int = { time(nil) },
+        onKept: @escaping @Sendable (ArtifactPlace) -> Void = { _ in }
+    ) {
+        self.onKept = onKept
         self.root = directory + "/artifacts"
         self.limits = limits
         self.clock = clock
@@ -72,6 +79,7 @@ package final class DiskArtifactStore: ArtifactStore {
                 harvest.kept.append(artifact)
             }
             harvest.refused += walk.refused
+            if !harvest.kept.isEmpty { onKept(place) }
             return harvest
         }
     }

@@ -111,8 +111,12 @@ package final class SQLiteDatabase: Sendable {
     }
 
     /// Waits for what is being written, and moves it from the log into the file.
-    package func close() throws {
-        _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
-        try pool.close()
+    package func close() throws(StoreError) {
+        do {
+            _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+            try pool.close()
+        } catch {
+            throw StoreError(.io, pool.path, "cannot be written: \(error)")
+        }
     }
 }

@@ -11,6 +11,7 @@ enum SQLiteSchema {
         migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
         migrator.registerMigration("5 keys") { try $0.execute(sql: keys) }
         migrator.registerMigration("8 uploads") { try $0.execute(sql: uploads) }
+        migrator.registerMigration("9 places of artifacts") { try $0.execute(sql: artifactPlaces) }
         return migrator
     }
 
@@ -33,6 +34,17 @@ enum SQLiteSchema {
         CREATE INDEX file_by_session ON file (owner, session, name);
         CREATE INDEX file_by_blob ON file (blob);
         CREATE INDEX file_by_end ON file (expires) WHERE expires IS NOT NULL;
+        """
+
+    /// Under which names agents left files, and when last: on the disk there are digests only.
+    private static let artifactPlaces = """
+        CREATE TABLE artifact_place (
+            owner TEXT NOT NULL,
+            session TEXT NOT NULL,
+            made INTEGER NOT NULL,
+            PRIMARY KEY (owner, session)
+        ) STRICT;
+        CREATE INDEX artifact_place_by_age ON artifact_place (made);
         """
 
     /// Uploads in several requests; `type` is what the caller said. Their contents are drafts below the store of files.
