@@ -2,11 +2,12 @@
 route that names something x another's key."""
 
 import asyncio
+import random
 import re
 
 import pytest
 from harness.gateway import ROOT
-from harness.wire import exchange, request_bytes
+from harness.wire import crowd, exchange, request_bytes
 from test_files import ANN, BOB, Caller
 
 PAGE = ROOT / "docs/authorisation.md"
@@ -137,6 +138,42 @@ def test_anothers_is_as_if_it_did_not_exist(gateway, hers, method, path, who, wh
     if method != "HEAD":
         assert there.json()["error"]["message"] == nowhere.json()["error"]["message"]
         assert there.json()["error"]["code"] == nowhere.json()["error"]["code"]
+
+
+def spellings(id, count, seed):
+    """Ways to write an id that might mean the same to somebody: letters encoded, changed in case, things around them."""
+    chance = random.Random(seed)
+    fixed = [id, id.upper(), id + "%00", id + "%20", "%20" + id, id + "/", id + "//", "./" + id, "%2e%2e/" + id, id + ";x",
+             id + "%2F..", "x/../" + id, id + "?owner=ann", id + "?user=ann", id + "#x", id + "%0d%0aX-Owner:%20ann", "*", "%25",
+             "%27%20OR%20%271%27=%271", id[:-1] + "_", id[:-1] + "%25", f"{id},{id}", f"[{id}]", f"%22{id}%22"]
+    plain = [place for place, letter in enumerate(id) if letter.isalnum() and "%" not in id[max(0, place - 2):place + 1]]
+    while len(fixed) < count:
+        chosen = set(chance.sample(plain, chance.randint(1, min(4, len(plain)))))
+        fixed.append("".join(f"%{ord(letter):02x}" if place in chosen else letter for place, letter in enumerate(id)))
+    return fixed[:count]
+
+
+def test_no_spelling_of_anothers_id_leads_to_it(gateway, hers):
+    """20,000 attempts at another key's things, by every route that names one."""
+    attempts = []
+    callers = [BOB["value"], *(ROLES[role] for role in ("viewer", "operator", "admin"))]
+    headers = [("tus-resumable", "1.0.0"), ("upload-offset", "0")]
+    for number, (method, path, _, whose) in enumerate(OWNED):
+        for spelling in spellings(hers[whose], 20_000 // (len(OWNED) * len(callers)) + 1, number):
+            for caller in callers:
+                name = (method, path, spelling, caller)
+                attempts.append((name, request_bytes(fill(path, spelling), method=method, key=caller, headers=headers)))
+    assert len(attempts) >= 20_000
+    answers = asyncio.run(crowd(gateway.port, [one for one in attempts if one[0][0] != "HEAD"], timeout=500))
+    through = [name for name, answer in answers.items() if answer is None or answer.status < 400 or b"secret" in answer.body]
+    assert through == []
+    heads = [one for one in attempts if one[0][0] == "HEAD"]
+    assert all(asyncio.run(head(gateway.port, data)) >= 400 for _, data in heads[::8])
+    # They were attempts at something: for its own key such a spelling leads there, and all is there still.
+    ann = Caller(gateway, ANN)
+    for root, whose in (("files", "file"), ("runs", "run"), ("sessions", "session")):
+        for id in (hers[whose], spellings(hers[whose], 40, 0)[-1]):
+            assert ann.send("GET", f"/api/{root}/{id}").status_code == 200
 
 
 @pytest.mark.parametrize("field, path, body", [

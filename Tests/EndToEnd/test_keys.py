@@ -124,11 +124,20 @@ def test_what_a_key_may_do_can_be_changed(gateway):
 
 def test_every_setting_comes_back_as_it_was_given(gateway):
     fields = {"role": "operator", "models": ["*", "a/b*"], "routes": ["/v1/*"], "addresses": ["::1", "10.0.0.0/8"],
-              "tags": ["t", "u"], "expires_at": 4102444800}
+              "tags": ["t", "u"], "expires_at": 4102444800,
+              "rate_limit": {"requests": "60/min", "tokens": "5000/day", "concurrency": 3, "burst": 90}}
     key = made(gateway, "whole", **fields)
     assert {name: key[name] for name in fields} == fields
     status, again = api(gateway, "PATCH", "keys/whole", fields)
     assert status == 200 and {name: again[name] for name in fields} == fields
+
+
+def test_a_key_has_its_own_limit(gateway):
+    key = made(gateway, "slow", rate_limit={"requests": "2/day"})["key"]
+    assert [outcome(ask(gateway, key)) for _ in range(3)] == [200, 200, (429, "rate_limited")]
+    assert asyncio.run(gateway.call("/api/key", key=key)).status == 429, "on both lanes"
+    assert api(gateway, "PATCH", "keys/slow", {"rate_limit": None})[1]["rate_limit"] is None
+    assert outcome(ask(gateway, key)) == 200
 
 
 # Where from, and what for

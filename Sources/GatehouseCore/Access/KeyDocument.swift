@@ -1,7 +1,7 @@
 /// Keys as JSON: as callers write and see them, and as the store keeps what can be changed of them.
 package enum KeyDocument {
     /// What can be changed of a key.
-    package static let settings = ["role", "models", "routes", "addresses", "tags", "expires_at"]
+    package static let settings = ["role", "models", "routes", "addresses", "tags", "expires_at", "rate_limit"]
     /// Whose it is; for good.
     package static let membership = ["user", "team", "organization"]
 
@@ -14,6 +14,7 @@ package enum KeyDocument {
             .init("role", .string(key.role.rawValue)), .init("models", texts(key.models.map(\.text))),
             .init("routes", texts(key.routes.map(\.text))), .init("addresses", texts(key.addresses.map(\.text))),
             .init("tags", texts(key.tags)), .init("expires_at", key.expires.map { .int($0) } ?? .null),
+            .init("rate_limit", key.rateLimit.map(RateLimitDocument.value) ?? .null),
         ]
     }
 
@@ -57,6 +58,11 @@ package enum KeyDocument {
             }
         }
         if document["addresses"] != nil { key.addresses = try addresses(&fields) }
+        if document["rate_limit"] != nil {
+            key.rateLimit = try fields.object("rate_limit").flatMap { fields throws(GatehouseError) in
+                try RateLimitDocument.read(fields)
+            }
+        }
         if document["tags"] != nil { key.tags = try tags(&fields) }
         if document["expires_at"] != nil { key.expires = try fields.int("expires_at", in: 0...253_402_300_799) }
     }

@@ -102,6 +102,10 @@ import Testing
         (#"{"models":["a*b"]}"#, "models[0]"), (#"{"models":["ok",""]}"#, "models[1]"),
         (#"{"routes":["v1"]}"#, "routes[0]"), (#"{"routes":["/ok","/a b"]}"#, "routes[1]"),
         (#"{"addresses":["10.0.0.0/8","home"]}"#, "addresses[1]"), (#"{"expires_at":-1}"#, "expires_at"),
+        (#"{"rate_limit":{"requests":"60"}}"#, "rate_limit.requests"), (#"{"rate_limit":5}"#, "rate_limit"),
+        (#"{"rate_limit":{"tokens":"0/min"}}"#, "rate_limit.tokens"),
+        (#"{"rate_limit":{"burst":5}}"#, "rate_limit.burst"),
+        (#"{"rate_limit":{"concurrency":0}}"#, "rate_limit.concurrency"),
         (#"{"expires_at":"soon"}"#, "expires_at"), (#"{"tags":[1]}"#, "tags[0]"),
     ])
     func whatIsWrongIsNamed(text: String, field: String) throws {
