@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseTesting
 import NIOCore
 import Synchronization
 import Testing
@@ -16,6 +17,10 @@ struct RunTests {
         }
 
         let state = Mutex(State())
+        /// Whether it is as slow as it gets to keep the end of a run.
+        let isSlow: Bool
+
+        init(isSlow: Bool = false) { self.isSlow = isSlow }
 
         func begin(_ record: RunRecord) async throws(GatehouseError) {}
 
@@ -25,7 +30,7 @@ struct RunTests {
 
         func end(_ record: RunRecord, onEnd: @escaping @Sendable () -> Void) {
             state.withLock { $0.ended = record }
-            onEnd()
+            if !isSlow { onEnd() }
         }
 
         func find(_ id: String, owner: String) async throws(GatehouseError) -> RunRecord? {
@@ -146,6 +151,25 @@ struct RunTests {
         await Task.yield()
         waiting.cancel()
         #expect(try await waiting.value.isEnd)
+    }
+
+    /// A disk that is slow to keep an end is no reason to refuse the next beginning.
+    @Test func oneThatHasEndedTakesNoPlace() async throws {
+        let service = RunService(
+            store: Store(isSlow: true), memory: CallMemory(), observer: RecordingObserver(), limits: .init(perOwner: 1),
+            clock: { 1 })
+        let request = CallRequest(
+            id: "r", operation: .generate,
+            principal: Principal(key: VirtualKey(name: "ann", role: .member, models: [ModelPattern("*")])),
+            snapshot: RoutingSnapshot(keys: SingleKeyStore(token: "k"), entries: [], aliases: [], created: 1),
+            body: ByteBuffer(string: #"{"model":"m","prompt":"x","background":true}"#), start: .now())
+        let opening = try RunOpening(request, CallHead(request), now: 1)
+        let first = try await service.begin(opening, owner: "ann", session: nil, model: "m")
+        await #expect(throws: GatehouseError.self) {
+            _ = try await service.begin(opening, owner: "ann", session: nil, model: "m")
+        }
+        first.end(.finished, at: 2) {}
+        _ = try await service.begin(opening, owner: "ann", session: nil, model: "m")
     }
 
     @Test func commentsAndHalvesAreNoEvents() {

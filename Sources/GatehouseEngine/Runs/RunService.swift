@@ -57,8 +57,9 @@ package final class RunService: Sendable {
         let record = RunRecord(id: opening.id, owner: owner, session: session, model: model, created: clock())
         let run = Run(record, store: store)
         let isTaken = active.withLock { runs in
+            // One that has ended is here until the store has it all, and goes on no more.
             guard runs.count < limits.total,
-                runs.values.count(where: { $0.owner == record.owner }) < limits.perOwner
+                runs.values.count(where: { $0.owner == record.owner && $0.record.status == .running }) < limits.perOwner
             else { return false }
             runs[run.id] = run
             return true
