@@ -40,6 +40,9 @@ extension GatehouseError {
         case notFound = "not_found"
         case previousResponseNotFound = "previous_response_not_found"
         case methodNotAllowed = "method_not_allowed"
+        case idempotencyInProgress = "idempotency_in_progress"
+        case idempotencyKeyReused = "idempotency_key_reused"
+        case idempotencyOutcomeUnknown = "idempotency_outcome_unknown"
         // Files and sessions
         case badMultipart = "bad_multipart"
         case invalidFilename = "invalid_filename"
@@ -125,12 +128,12 @@ extension GatehouseError.Code {
             404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
-        case .sessionBusy, .runCancelled, .uploadConflict: 409
+        case .sessionBusy, .runCancelled, .idempotencyInProgress, .idempotencyOutcomeUnknown, .uploadConflict: 409
         case .bodyTooLarge, .fileTooLarge, .fileQuotaExceeded, .unpackedTooLarge: 413
         case .uriTooLong: 414
         case .unsupportedMediaType, .fileTypeNotAllowed, .typeMismatch: 415
         case .rangeNotSatisfiable: 416
-        case .unprocessableFile, .extractionLimit: 422
+        case .unprocessableFile, .idempotencyKeyReused, .extractionLimit: 422
         case .rateLimited, .upstreamRateLimited, .upstreamQuotaExhausted, .agentRateLimited, .agentQuotaExhausted: 429
         case .headerTooLarge: 431
         case .internalError: 500

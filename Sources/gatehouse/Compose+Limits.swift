@@ -1,5 +1,6 @@
 import GatehouseCore
 import GatehouseEngine
+import GatehouseStore
 
 /// How fast callers may call.
 enum Limits {
@@ -11,6 +12,12 @@ enum Limits {
                 labels: [("subject", refusal.subject.rawValue), ("quantity", refusal.quantity.rawValue)]
             ).increment()
         }
+    }
+
+    static func idempotency(_ settings: IdempotencyConfiguration) -> SQLiteIdempotencyStore.Limits {
+        .init(
+            ttl: max(1, Int(clamping: settings.ttl.components.seconds)), entry: settings.maxEntry,
+            total: settings.maxSize)
     }
 
     static func table(_ configuration: GatehouseConfiguration) -> RateLimitTable {

@@ -62,7 +62,8 @@ struct Composition {
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
         let lasting = CallMemory(
             seals: seals, conversations: conversations, files: loader,
-            turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry))
+            turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry),
+            idempotency: IdempotencyDesk(storage.idempotency))
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })

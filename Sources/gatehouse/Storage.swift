@@ -16,6 +16,7 @@ struct Storage: Service {
     let runs: SQLiteRunStore
     let sessions: SQLiteSessionStore
     let keys: SQLiteKeyRegistry
+    let idempotency: SQLiteIdempotencyStore
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -46,6 +47,11 @@ struct Storage: Service {
         sessions = SQLiteSessionStore(
             database: database, files: store,
             artifactTTL: max(1, Int(clamping: configuration.artifacts.ttl.components.seconds)))
+        idempotency = SQLiteIdempotencyStore(
+            database: database, limits: Limits.idempotency(configuration.idempotency),
+            onLoss: { error in
+                logger.error("An answer could not be kept", metadata: ["reason": "\(error.message)"])
+            })
         keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
         let sniffer = try MagicSniffer()
         files = FileService(
@@ -108,6 +114,7 @@ struct Storage: Service {
             try await uploads.sweep()
             _ = try await conversations.sweep()
             _ = try await runs.sweep()
+            try await idempotency.sweep()
             let found = try await store.sweep()
             guard found.isWork else { return }
             let counts: Logger.Metadata = [

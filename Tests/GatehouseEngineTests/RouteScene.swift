@@ -14,7 +14,7 @@ final class RouteScene {
     /// What the alias is made of.
     var alias = RoutingSnapshot.Alias(name: "m", targets: [])
     var limits = RateLimitTable()
-    private let memory = CallMemory()
+    var memory = CallMemory()
     private var made: RoutingSnapshot?
 
     /// - Parameter names: Of the providers; the alias has the model `one` of the first as its target, and one of each

@@ -39,7 +39,7 @@ import Testing
         #expect(fields.contentLength.flatMap(Int.init) == head.bodySize, about)
         #expect(fields.requestID == head.requestID.map(text) && fields.session == head.session.map(text), about)
         #expect(fields.betas == head.betas.map(text), about)
-        #expect(fields.hasIdempotencyKey == head.hasIdempotencyKey, about)
+        #expect(fields.idempotencyKey == head.idempotencyKey.map(text), about)
         #expect(fields.expect == nil && fields.contentEncoding == nil && fields.timeout == nil, about)
         #expect(fields.contentType?.hasPrefix("application/json") ?? true, about)
         let body = bytes[head.size...].prefix(head.bodySize)

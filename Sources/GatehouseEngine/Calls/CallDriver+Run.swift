@@ -34,6 +34,7 @@ extension CallDriver {
         record.bytesOut = body.readableBytes
         var head = CallResponseHead(status: 202, requestID: request.id)
         head.run = run.id
+        head.limits = request.limits
         downstream?.respond(head, body: body)
         settle()
     }
@@ -43,7 +44,9 @@ extension CallDriver {
         record.status = 200
         let body = response.bytes
         record.bytesOut = body.readableBytes
-        downstream?.respond(CallResponseHead(status: 200, requestID: request.id), body: body)
+        var head = CallResponseHead(status: 200, requestID: request.id)
+        head.limits = request.limits
+        downstream?.respond(head, body: body)
         settle()
     }
 

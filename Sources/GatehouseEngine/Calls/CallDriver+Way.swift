@@ -97,6 +97,7 @@ extension CallDriver {
     /// An attempt failed that the caller has seen nothing of.
     func goOn(behind error: GatehouseError, _ failure: Failure, of attempt: CallAttempt) {
         route?.failed(attempt.lease, failure, now: now)
+        if failure.maybeBilled(sent: !failure.isUnsent) { named?.mayHaveRun = true }
         attempt.release()
         if attempt === rival {
             rival = nil

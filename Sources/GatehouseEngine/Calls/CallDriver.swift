@@ -42,6 +42,8 @@ package final class CallDriver {
     var hasWritten = false
     /// The session that it is a turn of.
     var turn: Turn?
+    /// There where the caller gave the call a name.
+    var named: NamedCall?
     /// The run whose events the caller gets.
     var runID: String?
     /// How long an answer is read on after its caller left.
@@ -73,16 +75,27 @@ package final class CallDriver {
         time = now
         do throws(GatehouseError) {
             let (head, plan) = try admit()
-            if head.isBackground, let runs = memory.runs { return try begin(head, runs) }
-            if let session = try continued(head) { return try begin(in: session, head, plan) }
-            guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
-                return try gather(head, plan, previous: nil)
+            guard request.idempotencyKey == nil else {
+                return try claim { () throws(GatehouseError) in try self.go(head, plan) }
             }
-            let found = memory.conversations.conversation(id, owner: request.principal.name, on: eventLoop)
-            found.assumeIsolated().whenComplete { self.goOn(from: $0, head, plan) }
+            try go(head, plan)
         } catch {
             refuse(error)
         }
+    }
+
+    /// Looks for what was said before.
+    private func go(_ head: CallHead, _ plan: RoutePlan) throws(GatehouseError) {
+        if head.isBackground, let runs = memory.runs {
+            guard named == nil else { return secure { () throws(GatehouseError) in try self.begin(head, runs) } }
+            return try begin(head, runs)
+        }
+        if let session = try continued(head) { return try begin(in: session, head, plan) }
+        guard let id = head.previousResponse, ResponsesHistory.isMade(id) else {
+            return try gather(head, plan, previous: nil)
+        }
+        let found = memory.conversations.conversation(id, owner: request.principal.name, on: eventLoop)
+        found.assumeIsolated().whenComplete { self.goOn(from: $0, head, plan) }
     }
 
     struct Asked {
@@ -159,6 +172,7 @@ package final class CallDriver {
         let caller = CallRoute.Caller(request, head, plan, files)
         route = CallRoute(plan, request.snapshot.resilience, caller, deadline: end, now: now)
         asked = Asked(head: head, previous: previous, files: files, now: time)
+        guard named == nil else { return secure { self.go(to: self.route?.next(now: self.now), .fresh) } }
         go(to: route?.next(now: now), .fresh)
     }
 
@@ -174,6 +188,7 @@ package final class CallDriver {
 
     /// The caller has gone.
     package func clientGone() {
+        if goesOnAlone() { return }
         downstream = nil
         guard !isSettled else { return }
         endWaits()
@@ -268,6 +283,7 @@ package final class CallDriver {
     func settle() {
         guard !isSettled else { return }
         isSettled = true
+        endNamed(ran: current != nil)
         deadline?.cancel()
         hedge?.cancel()
         if let attempt = current {

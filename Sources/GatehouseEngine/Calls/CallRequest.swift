@@ -17,6 +17,8 @@ package final class CallRequest {
     package var contentType: String?
     /// The caller showed that the request may be carried out twice (`Idempotency-Key`).
     package var mayRepeat = false
+    /// The caller's own name for it (`Idempotency-Key`): what is asked again by that name is not carried out again.
+    package var idempotencyKey: String?
     /// What the answer's id is made of, where that must not be the call's own: a caller may show the same request id
     /// again and again.
     package var answerID: String?

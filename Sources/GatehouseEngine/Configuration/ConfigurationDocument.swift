@@ -21,7 +21,7 @@ package struct ConfigurationDocument {
             ("server", server), ("storage", .map([("url", .text(tree.storage.url))])),
             ("shared", .map([("url", .text(tree.shared.url))])), ("files", files), ("cache", cache),
             ("responses", responses), ("sessions", .map([("waiting", .number(tree.sessions.waiting))])),
-            ("artifacts", artifacts), ("runs", runs),
+            ("artifacts", artifacts), ("runs", runs), ("idempotency", idempotency),
             ("logging", logging), ("telemetry", telemetry),
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
@@ -86,6 +86,13 @@ package struct ConfigurationDocument {
         .map([
             ("ttl", .duration(tree.runs.ttl)), ("maxSize", .size(tree.runs.maxSize)),
             ("concurrency", .number(tree.runs.concurrency)),
+        ])
+    }
+
+    private var idempotency: ConfigurationNode {
+        .map([
+            ("ttl", .duration(tree.idempotency.ttl)), ("maxEntry", .size(tree.idempotency.maxEntry)),
+            ("maxSize", .size(tree.idempotency.maxSize)),
         ])
     }
 

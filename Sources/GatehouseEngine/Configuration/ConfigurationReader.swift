@@ -107,6 +107,11 @@ struct ConfigurationReader {
             section.read("maxSize", .size(4096...(1 << 30)), into: &tree.runs.maxSize)
             section.read("concurrency", .integer(1...1000), into: &tree.runs.concurrency)
         }
+        root.section("idempotency") { section in
+            section.read("ttl", .duration(), into: &tree.idempotency.ttl)
+            section.read("maxEntry", .size(4096...(64 << 20)), into: &tree.idempotency.maxEntry)
+            section.read("maxSize", .size(4096...Self.maximumSize), into: &tree.idempotency.maxSize)
+        }
         root.section("logging") { section in
             section.read("level", .word, into: &tree.logging.level)
             section.read("format", .word, into: &tree.logging.format)

@@ -11,6 +11,7 @@ package struct GatehouseConfiguration: Sendable, Equatable {
     package var responses = ResponsesConfiguration()
     package var sessions = SessionsConfiguration()
     package var runs = RunsConfiguration()
+    package var idempotency = IdempotencyConfiguration()
     package var artifacts = ArtifactsConfiguration()
     package var logging = LoggingConfiguration()
     package var telemetry = TelemetryConfiguration()

@@ -108,6 +108,17 @@ package struct RunsConfiguration: Sendable, Equatable {
     package init() {}
 }
 
+/// Calls that their callers named, and their answers. Keys below `idempotency`.
+package struct IdempotencyConfiguration: Sendable, Equatable {
+    package var ttl: Duration = .seconds(24 * 3600)
+    /// Bytes of one answer.
+    package var maxEntry = 8 << 20
+    /// Bytes of all.
+    package var maxSize = 1 << 30
+
+    package init() {}
+}
+
 /// Logs and access records. Keys below `logging`.
 package struct LoggingConfiguration: Sendable, Equatable {
     package var level: Logger.Level = .info

@@ -12,11 +12,13 @@ package final class CallMemory: Sendable {
     package let turns: SessionTurns
     /// How fast callers may call.
     package let limiter: RateLimiter
+    /// Knows calls by the names that their callers gave them; `nil` where none are kept.
+    package let idempotency: IdempotencyDesk?
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
         files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
-        limiter: RateLimiter = RateLimiter()
+        limiter: RateLimiter = RateLimiter(), idempotency: IdempotencyDesk? = nil
     ) {
         self.seals = seals
         self.conversations = conversations
@@ -24,10 +26,12 @@ package final class CallMemory: Sendable {
         self.runs = runs
         self.turns = turns
         self.limiter = limiter
+        self.idempotency = idempotency
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
-        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns, limiter: limiter)
+        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns,
+            limiter: limiter, idempotency: idempotency)
     }
 }

@@ -20,7 +20,8 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         let framing: Calling
         let match: DataPlaneRoutes.Match
         let betas: [String]
-        let mayRepeat: Bool
+        /// The caller's own name for it.
+        let idempotencyKey: String?
         /// Where it is not JSON.
         let contentType: String?
         let principal: Principal
@@ -294,7 +295,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         arriving = Arriving(
             framing: Calling(keepAlive: head.isKeepAlive && chunked, chunked: chunked), match: match,
             betas: fields.betas.flatMap(Self.betas),
-            mayRepeat: fields.hasIdempotencyKey,
+            idempotencyKey: try fields.checkedIdempotencyKey(),
             contentType: contentType,
             principal: principal, snapshot: snapshot, id: chosenID ?? loop.nextRequestID(), answerID: answerID,
             wishes: wishes.isEmpty ? nil : wishes, start: .now(), refusal: overload())
@@ -379,7 +380,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
             snapshot: request.snapshot, body: request.body, start: request.start)
         call.target = request.match.target
         call.betas = request.betas
-        call.mayRepeat = request.mayRepeat
+        if let key = request.idempotencyKey { (call.mayRepeat, call.idempotencyKey) = (true, key) }
         call.contentType = request.contentType
         call.answerID = request.answerID
         if let wishes = request.wishes {

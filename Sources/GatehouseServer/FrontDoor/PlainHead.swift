@@ -18,7 +18,7 @@ struct PlainHead {
     private(set) var token = 0..<0
     private(set) var requestID: Range<Int>?
     private(set) var session: Range<Int>?
-    private(set) var hasIdempotencyKey = false
+    private(set) var idempotencyKey: Range<Int>?
     /// `anthropic-beta`, each line.
     private(set) var betas: [Range<Int>] = []
     private var seen: Seen = []
@@ -93,7 +93,7 @@ struct PlainHead {
         case 14 where bytes.hasName("content-length", at: name): isFirst(.length) && takeLength(value, bytes)
         case 14 where bytes.hasName("x-goog-api-key", at: name): isFirst(.apiKey) && takeKey(value)
         case 14 where bytes.hasName("anthropic-beta", at: name): take(beta: value)
-        case 15 where bytes.hasName("idempotency-key", at: name): take(isRepeatable: !value.isEmpty)
+        case 15 where bytes.hasName("idempotency-key", at: name): take(idempotencyKey: value)
         case 16 where bytes.hasName("content-encoding", at: name): false
         case 16 where bytes.hasName("proxy-connection", at: name): false
         case 17 where bytes.hasName("transfer-encoding", at: name): false
@@ -120,8 +120,10 @@ struct PlainHead {
         return true
     }
 
-    private mutating func take(isRepeatable: Bool) -> Bool {
-        hasIdempotencyKey = isRepeatable
+    /// One name of usual length.
+    private mutating func take(idempotencyKey value: Range<Int>) -> Bool {
+        guard idempotencyKey == nil, RequestFields.idempotencyKeyLength.contains(value.count) else { return false }
+        idempotencyKey = value
         return true
     }
 

@@ -15,7 +15,8 @@ struct RequestFields {
     private(set) var apiKey: String?
     private(set) var requestID: String?
     private(set) var expect: String?
-    private(set) var hasIdempotencyKey = false
+    private(set) var idempotencyKey: String?
+    private var idempotencyKeys = 0
     private(set) var session: String?
     private(set) var timeout: String?
     /// `X-Gatehouse-Session`.
@@ -39,8 +40,8 @@ struct RequestFields {
             case 13 where name.isHeader("authorization"): authorization = authorization ?? value
             case 14 where name.isHeader("content-length"):
                 (contentLength, contentLengths) = (value, contentLengths + 1)
-            case 15 where name.isHeader("idempotency-key"): hasIdempotencyKey = !value.isEmpty
             case 15 where name.isHeader("x-forwarded-for"): forwarded.append(value)
+            case 15 where name.isHeader("idempotency-key"): (idempotencyKey, idempotencyKeys) = (value, idempotencyKeys + 1)
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
             case 19 where name.isHeader("x-gatehouse-timeout"): timeout = value
             case 19 where name.isHeader("x-gatehouse-session"): sessionWish = value
@@ -49,6 +50,23 @@ struct RequestFields {
             default: break
             }
         }
+    }
+
+    static let idempotencyKeyLength = 1...255
+
+    /// The caller's name for the request; an empty one is none.
+    ///
+    /// - Throws: `invalid_value`.
+    func checkedIdempotencyKey() throws(GatehouseError) -> String? {
+        guard let key = idempotencyKey, idempotencyKeys > 1 || !key.isEmpty else { return nil }
+        guard idempotencyKeys == 1, Self.idempotencyKeyLength.contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+        else {
+            throw GatehouseError(
+                .invalidValue, "Idempotency-Key must be one name of 1 to 255 visible characters.",
+                param: "idempotency-key")
+        }
+        return key
     }
 
     /// Bytes of the body; `nil` where its end tells.

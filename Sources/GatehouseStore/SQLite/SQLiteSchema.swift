@@ -10,6 +10,7 @@ enum SQLiteSchema {
         migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
         migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
         migrator.registerMigration("5 keys") { try $0.execute(sql: keys) }
+        migrator.registerMigration("7 idempotency") { try $0.execute(sql: idempotency) }
         migrator.registerMigration("8 uploads") { try $0.execute(sql: uploads) }
         migrator.registerMigration("9 places of artifacts") { try $0.execute(sql: artifactPlaces) }
         return migrator
@@ -112,6 +113,20 @@ enum SQLiteSchema {
         ) STRICT;
         CREATE TABLE key_revision (only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL) STRICT;
         INSERT INTO key_revision VALUES (1, 0);
+        """
+
+    /// Calls by the names that their callers gave them. `head` is there once it ended, `body` where its answer is kept.
+    private static let idempotency = """
+        CREATE TABLE idempotency (
+            owner TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            head BLOB,
+            body BLOB,
+            expires INTEGER NOT NULL,
+            PRIMARY KEY (owner, key)
+        ) STRICT;
+        CREATE INDEX idempotency_by_end ON idempotency (expires);
         """
 
     /// `body` holds the events from number `first` to number `last`, as they were sent.
