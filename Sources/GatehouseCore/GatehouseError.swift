@@ -40,6 +40,7 @@ extension GatehouseError {
         case notFound = "not_found"
         case previousResponseNotFound = "previous_response_not_found"
         case methodNotAllowed = "method_not_allowed"
+        case notCached = "not_cached"
         case idempotencyInProgress = "idempotency_in_progress"
         case idempotencyKeyReused = "idempotency_key_reused"
         case idempotencyOutcomeUnknown = "idempotency_outcome_unknown"
@@ -144,7 +145,7 @@ extension GatehouseError.Code {
         case .overloaded, .shuttingDown, .upstreamOverloaded, .agentAtCapacity, .agentStartFailed, .sandboxUnavailable,
             .agentBusy, .storageBusy, .storageUnavailable, .runInterrupted:
             503
-        case .deadlineExceeded, .upstreamTimeout, .agentTimeout: 504
+        case .deadlineExceeded, .notCached, .upstreamTimeout, .agentTimeout: 504
         case .insufficientStorage: 507
         }
     }

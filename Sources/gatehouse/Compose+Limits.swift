@@ -20,7 +20,38 @@ enum Limits {
             total: settings.maxSize)
     }
 
+    /// `nil` where no answers are kept.
+    static func cache(_ settings: CacheConfiguration, _ registry: MetricsRegistry) -> ResponseCache? {
+        guard settings.enabled else { return nil }
+        let cache = ResponseCache(
+            .init(ttl: Interval(settings.ttl), size: settings.maxSize, tools: settings.tools)
+        ) { outcome in
+            registry.counter(
+                "gatehouse_cache_requests_total", help: "Requests that the cache of answers was asked about.",
+                labels: [("outcome", outcome.rawValue)]
+            ).increment()
+        }
+        registry.collect { text in
+            text.family("gatehouse_cache_bytes", .gauge, help: "What the cache of answers holds.")
+            text.sample("gatehouse_cache_bytes", Double(cache.size))
+        }
+        return cache
+    }
+
     static func table(_ configuration: GatehouseConfiguration) -> RateLimitTable {
         RateLimitTable(configuration.limits.map(\.rule))
+    }
+}
+
+extension Composition {
+    /// What calls leave to each other and share.
+    func callMemory(
+        _ seals: SealMemory, _ conversations: ConversationMemory, _ loader: FileLoader, _ storage: Storage,
+        _ cache: ResponseCache?
+    ) -> CallMemory {
+        CallMemory(
+            seals: seals, conversations: conversations, files: loader,
+            turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry),
+            idempotency: IdempotencyDesk(storage.idempotency), cache: cache)
     }
 }

@@ -55,15 +55,14 @@ struct Composition {
         let keys = KeyService(directory, snapshots)
         let conversations = ConversationMemory(conversationLimits, behind: storage.conversations)
         let seals = SealMemory()
+        let cache = Limits.cache(configuration.cache, registry)
         let watch = memoryWatch(group) {
             conversations.shrink()
+            cache?.shrink()
             seals.shrink()
         }
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
-        let lasting = CallMemory(
-            seals: seals, conversations: conversations, files: loader,
-            turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry),
-            idempotency: IdempotencyDesk(storage.idempotency))
+        let lasting = callMemory(seals, conversations, loader, storage, cache)
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })

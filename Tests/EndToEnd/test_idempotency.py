@@ -150,6 +150,7 @@ def test_a_kill_in_the_middle_never_makes_a_call_twice(start, faultd, round):
 def test_answers_are_there_after_another_start(start, faultd):
     gateway, user = start(config(faultd)), faultd.user()
     first = ask(gateway, "stays", "fault/words", user, stream=True)
+    faultd.drop()
     gateway.stop()
     gateway.ended_by_test = True
     later = start(config(faultd), data=gateway.data)

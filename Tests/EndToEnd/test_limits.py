@@ -207,6 +207,23 @@ def test_addresses_are_those_of_the_connection(module_starter):
     assert statuses == [200] * 20 + [429] * 40
 
 
+def test_proxies_that_are_trusted_say_whose_call_it_is(start):
+    gateway = start({
+        "server": {"trustedProxies": ["127.0.0.1"]}, "keys": KEYS,
+        "limits": [{"address": "*", "requests": "1/day", "burst": 2}]})
+
+    def ask(path, address):
+        headers = {"Authorization": f"Bearer {value('free')}", "X-Forwarded-For": address}
+        if path == "/v1/models":
+            return requests.get(gateway.url + path, headers=headers, timeout=30).status_code
+        body = {"model": "gatehouse/echo", "messages": PROMPT}
+        return requests.post(gateway.url + path, json=body, headers=headers, timeout=30).status_code
+
+    for address in ("203.0.113.1", "203.0.113.2"):
+        paths = ["/v1/chat/completions", "/v1/models", "/v1/chat/completions", "/v1/models"]
+        assert [ask(path, address) for path in paths] == [200, 200, 429, 429]
+
+
 def test_a_reload_changes_limits_and_keeps_what_was_used(start):
     """Of the old limit nothing is given back by a reload."""
     gateway = start({"keys": [key("k", requests="1/day", burst=3)]})

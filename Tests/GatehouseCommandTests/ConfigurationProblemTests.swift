@@ -240,8 +240,8 @@ import Testing
             "files: { extensions: [pdf] }",
             #"files.extensions[0]: "pdf" is not an ending such as .txt: a dot, then small letters and digits (line 1)"#),
         Case(
-            "cache: { enabled: true }",
-            "cache.enabled: a cache of answers is not supported by this version yet; leave it at false (line 1)"),
+            "cache: { enabled: true, maxSize: 10 }",
+            #"cache.maxSize: "10" is not a size such as 512KiB or 16MiB, from 1MiB to 1TiB (line 1)"#),
         Case(
             "telemetry: { otlp: http://127.0.0.1:4318 }",
             "telemetry.otlp: sending traces is not supported by this version yet; leave it at null (line 1)"),

@@ -16,6 +16,9 @@ import Testing
             /// Beginnings wait until they are let go.
             var isHeld = false
             var held: [EventLoopPromise<Void>] = []
+            /// Names are forgotten when this is done.
+            var isSlow = false
+            var forgetting: [@Sendable () -> Void] = []
         }
 
         let state = Mutex(State())
@@ -58,8 +61,12 @@ import Testing
         }
 
         func forget(_ name: IdempotencyName, onEnd: @escaping @Sendable () -> Void) {
-            state.withLock { _ = $0.entries.removeValue(forKey: name) }
-            onEnd()
+            let isSlow = state.withLock { state in
+                state.entries.removeValue(forKey: name)
+                if state.isSlow { state.forgetting.append(onEnd) }
+                return state.isSlow
+            }
+            if !isSlow { onEnd() }
         }
     }
 
@@ -169,6 +176,20 @@ import Testing
         scene.routes.answer("p")
         #expect(last.status == 200 && last.downstream.head?.isReplayed == false)
         #expect(scene.sent == 7 && scene.isAtRest)
+    }
+
+    /// Whoever tries again at once need not wait for the disk, and the disk's late word does not concern him.
+    @Test func aNameIsFreeAtOnce() {
+        let scene = Scene()
+        scene.store.state.withLock { $0.isSlow = true }
+        _ = scene.start()
+        scene.routes.fail("p", Failure(.rate))
+        let second = scene.start(#","n":1"#)
+        #expect(second.status == nil && scene.sent == 2)
+        for onEnd in scene.store.state.withLock({ $0.forgetting }) { onEnd() }
+        #expect(scene.start(#","n":1"#).code == "idempotency_in_progress")
+        scene.routes.answer("p")
+        #expect(scene.start(#","n":1"#).downstream.head?.isReplayed == true && scene.sent == 2 && scene.isAtRest)
     }
 
     @Test func whatMayHaveBeenCarriedOutIsKept() {

@@ -35,14 +35,17 @@ package struct RateLimitBook {
     private var places: [Place?] = []
     private var indices: [Name: Int] = [:]
     private var vacant: [Int] = []
-    private var sweepAt: Int
-    private var swept = Instant.distantPast
+    /// The place that is looked at next.
+    private var hand = 0
+    /// A new subject asked for a place since places were looked at.
+    private var hasGrown = false
     private let maximumSubjects: Int
+    /// Places that are looked at behind newcomers: several, so that they are dropped faster than they come.
+    private static let glance = 16
     private static let others = "*others*"
 
     package init(maximumSubjects: Int = 65_536) {
         self.maximumSubjects = maximumSubjects
-        sweepAt = min(1024, maximumSubjects)
     }
 
     /// Subjects that are known now.
@@ -51,8 +54,8 @@ package struct RateLimitBook {
     // MARK: Admission
 
     package mutating func admit(_ query: RateLimitQuery, _ table: RateLimitTable, now: Instant) -> Verdict {
-        // Before any place is looked up: those of this call are not charged yet, and would be swept with the others.
-        if indices.count >= sweepAt { sweep(now) }
+        // Before any place is looked up: none of this call's own may go.
+        if hasGrown { dropSome(now) }
         var own: [(index: Int, subject: RateLimits.Subject)] = []
         if let limits = query.key.rateLimit {
             own.append((place(Name(rule: "key", subject: query.key.name), limits, now), .key))
@@ -154,6 +157,7 @@ package struct RateLimitBook {
             return index
         }
         var name = name
+        hasGrown = true
         if indices.count >= maximumSubjects {
             name = Name(rule: name.rule, subject: Self.others)
             if let index = indices[name] {
@@ -193,22 +197,20 @@ package struct RateLimitBook {
         places[index] = place
     }
 
-    /// Drops those that are as good as unknown.
-    private mutating func sweep(_ now: Instant) {
-        // A full book is not looked through for every newcomer.
-        guard indices.count < maximumSubjects || now - swept >= .seconds(1) else { return }
-        swept = now
-        for index in places.indices {
-            guard var place = places[index], place.inFlight == 0 else { continue }
+    /// Drops those of the next few that are as good as unknown.
+    private mutating func dropSome(_ now: Instant) {
+        hasGrown = false
+        for _ in 0..<min(Self.glance, places.count) {
+            hand = hand + 1 < places.count ? hand + 1 : 0
+            guard var place = places[hand], place.inFlight == 0 else { continue }
             let waits = [
                 place.requests?.untilFull(now: now), place.tokens?.untilFull(now: now),
                 place.uploads?.untilFull(now: now),
             ]
             guard waits.allSatisfy({ ($0 ?? .zero) == .zero }) else { continue }
             indices.removeValue(forKey: place.name)
-            places[index] = nil
-            vacant.append(index)
+            places[hand] = nil
+            vacant.append(hand)
         }
-        sweepAt = min(maximumSubjects, max(1024, indices.count * 2))
     }
 }

@@ -36,6 +36,8 @@ package struct CallResponseHead: Sendable {
     package var isArray = false
     /// What is left of the caller's limits, where it has some.
     package var limits: RateLimitStatus?
+    /// What the cache had to do with it; `nil` where there is none.
+    package var cache: CacheOutcome?
     /// It was given before, to a request of the same name.
     package var isReplayed = false
     /// Of an answer that is neither JSON nor a stream of a dialect.

@@ -143,6 +143,7 @@ extension CallDriver {
         head.isArray = request.target?.asArray ?? false
         head.run = runID
         head.limits = request.limits
+        head.cache = record.cache
         if request.operation.surface != .generation { head.contentType = current?.contentType }
         return head
     }

@@ -12,9 +12,11 @@ extension CallDriver {
         case .inProgress: throw .inProgress
         case .other: throw .keyReused
         case .answered(let answer): return replay(answer)
-        case .first: break
+        case .again(let turn):
+            named = NamedCall(desk, name, digest, turn)
+            return try goOn()
+        case .first(let turn): named = NamedCall(desk, name, digest, turn)
         }
-        named = NamedCall(desk, name, digest)
         desk.store.find(name, on: eventLoop).assumeIsolated().whenComplete { result in
             guard !self.isSettled else { return }
             do throws(GatehouseError) {
@@ -49,15 +51,7 @@ extension CallDriver {
     }
 
     private func replay(_ answer: KeptAnswer) {
-        record.status = answer.head.status
-        record.bytesOut = answer.body.readableBytes
-        record.isStream = answer.isStream
-        answer.give(to: downstream) { head in
-            head.requestID = request.id
-            head.limits = request.limits
-            head.isReplayed = true
-        }
-        settle()
+        give(answer) { $0.isReplayed = true }
     }
 
     /// Sends the call, once it is on the disk that it began: from then on it is not made again unless it is known that it was
@@ -70,8 +64,8 @@ extension CallDriver {
             named.isBeginning = false
             switch result {
             // It ended in the meantime, and nothing was sent.
-            case .success where self.isSettled: named.desk.forget(named.name)
-            case .failure where self.isSettled: named.desk.release(named.name)
+            case .success where self.isSettled: named.forget()
+            case .failure where self.isSettled: named.release()
             case .success:
                 let recorder = AnswerRecorder(
                     for: self.downstream, maximumSize: named.desk.store.maximumSize)

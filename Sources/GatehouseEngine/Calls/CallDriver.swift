@@ -42,6 +42,8 @@ package final class CallDriver {
     var hasWritten = false
     /// The session that it is a turn of.
     var turn: Turn?
+    /// There where its answer may be kept for others.
+    var caching: Caching?
     /// There where the caller gave the call a name.
     var named: NamedCall?
     /// The run whose events the caller gets.
@@ -84,8 +86,17 @@ package final class CallDriver {
         }
     }
 
-    /// Looks for what was said before.
+    /// Looks for an answer that is there already.
     private func go(_ head: CallHead, _ plan: RoutePlan) throws(GatehouseError) {
+        guard let cache = memory.cache else {
+            if request.cacheWish == .onlyIfCached { throw .notCached }
+            return try prepare(head, plan)
+        }
+        try lookUp(cache, head, plan) { () throws(GatehouseError) in try self.prepare(head, plan) }
+    }
+
+    /// Looks for what was said before.
+    private func prepare(_ head: CallHead, _ plan: RoutePlan) throws(GatehouseError) {
         if head.isBackground, let runs = memory.runs {
             guard named == nil else { return secure { () throws(GatehouseError) in try self.begin(head, runs) } }
             return try begin(head, runs)
@@ -284,6 +295,7 @@ package final class CallDriver {
         guard !isSettled else { return }
         isSettled = true
         endNamed(ran: current != nil)
+        endCaching()
         deadline?.cancel()
         hedge?.cancel()
         if let attempt = current {

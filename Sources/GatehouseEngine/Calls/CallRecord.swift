@@ -28,6 +28,8 @@ package struct CallRecord: Sendable {
     package var isHedged = false
     /// The answer was read on after the caller had left.
     package var isDrained = false
+    /// What the cache had to do with the answer; `nil` where there is none.
+    package var cache: CacheOutcome?
     /// How long it waited for its turn.
     package var queued: TimeAmount?
     /// 499 when the client left before anything was sent.

@@ -19,6 +19,8 @@ package final class CallRequest {
     package var mayRepeat = false
     /// The caller's own name for it (`Idempotency-Key`): what is asked again by that name is not carried out again.
     package var idempotencyKey: String?
+    /// What the caller wants of the cache (`X-Gatehouse-Cache`).
+    package var cacheWish: CacheWish?
     /// What the answer's id is made of, where that must not be the call's own: a caller may show the same request id
     /// again and again.
     package var answerID: String?

@@ -71,7 +71,10 @@ package struct ConfigurationDocument {
     }
 
     private var cache: ConfigurationNode {
-        .map([("enabled", .flag(tree.cache.enabled)), ("ttl", .duration(tree.cache.ttl))])
+        .map([
+            ("enabled", .flag(tree.cache.enabled)), ("ttl", .duration(tree.cache.ttl)),
+            ("maxSize", .size(tree.cache.maxSize)), ("tools", .flag(tree.cache.tools)),
+        ])
     }
 
     private var artifacts: ConfigurationNode {

@@ -85,6 +85,8 @@ struct ConfigurationReader {
         root.section("cache") { section in
             section.read("enabled", .flag, into: &tree.cache.enabled)
             section.read("ttl", .duration(), into: &tree.cache.ttl)
+            section.read("maxSize", .size((1 << 20)...Self.maximumSize), into: &tree.cache.maxSize)
+            section.read("tools", .flag, into: &tree.cache.tools)
         }
         root.section("responses") { section in
             section.read("ttl", .duration(), into: &tree.responses.ttl)

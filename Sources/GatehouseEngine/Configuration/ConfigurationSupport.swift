@@ -25,7 +25,6 @@ struct ConfigurationSupport {
         if tree.files.path == nil {
             refuse("files.url", "\"\(tree.files.url)\"", "leave it at \(defaults.files.url)")
         }
-        if tree.cache.enabled { refuse("cache.enabled", "a cache of answers", "leave it at false") }
         if tree.telemetry.otlp != nil { refuse("telemetry.otlp", "sending traces", "leave it at null") }
     }
 

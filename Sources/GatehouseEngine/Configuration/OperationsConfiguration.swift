@@ -57,6 +57,10 @@ enum LocalPlace {
 package struct CacheConfiguration: Sendable, Equatable {
     package var enabled = false
     package var ttl: Duration = .seconds(3600)
+    /// Bytes of all requests and answers.
+    package var maxSize = 64 << 20
+    /// Keep answers also to requests with tools.
+    package var tools = false
 
     package init() {}
 }

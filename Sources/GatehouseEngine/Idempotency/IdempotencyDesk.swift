@@ -8,7 +8,9 @@ package final class IdempotencyDesk: Sendable {
     /// What becomes of a call that comes with a name.
     enum Claim {
         /// It is the only one here: the store must be asked.
-        case first
+        case first(Int)
+        /// The one before was not carried out, and the store is about to forget it.
+        case again(Int)
         case inProgress
         /// Another request had this name.
         case other
@@ -17,11 +19,19 @@ package final class IdempotencyDesk: Sendable {
 
     private struct Known {
         let digest: [UInt8]
+        /// Tells it from others that had the name.
+        let turn: Int
         /// `nil` while it runs.
         var answer: KeptAnswer?
+        var isForgotten = false
     }
 
-    private let known = Mutex<[IdempotencyName: Known]>([:])
+    private struct State {
+        var known: [IdempotencyName: Known] = [:]
+        var turns = 0
+    }
+
+    private let state = Mutex(State())
     let store: any IdempotencyStore
 
     package init(_ store: any IdempotencyStore) {
@@ -35,10 +45,12 @@ package final class IdempotencyDesk: Sendable {
     }
 
     func claim(_ name: IdempotencyName, _ digest: [UInt8]) -> Claim {
-        known.withLock { known in
-            guard let found = known[name] else {
-                known[name] = Known(digest: digest)
-                return .first
+        state.withLock { state in
+            guard let found = state.known[name], !found.isForgotten else {
+                state.turns &+= 1
+                let isNew = state.known[name] == nil
+                state.known[name] = Known(digest: digest, turn: state.turns)
+                return isNew ? .first(state.turns) : .again(state.turns)
             }
             guard found.digest == digest else { return .other }
             return found.answer.map { .answered($0) } ?? .inProgress
@@ -46,23 +58,26 @@ package final class IdempotencyDesk: Sendable {
     }
 
     /// The store knows better from now on, or there is nothing to know.
-    func release(_ name: IdempotencyName) {
-        known.withLock { _ = $0.removeValue(forKey: name) }
+    func release(_ name: IdempotencyName, _ turn: Int) {
+        state.withLock { state in
+            if state.known[name]?.turn == turn { state.known.removeValue(forKey: name) }
+        }
     }
 
     /// The call has ended; its answer is kept.
-    func keep(_ answer: KeptAnswer, isTooLong: Bool, _ name: IdempotencyName) {
-        if !isTooLong { known.withLock { $0[name]?.answer = answer } }
-        store.keep(name, head: answer.headBytes, body: isTooLong ? nil : answer.body) { self.release(name) }
+    func keep(_ answer: KeptAnswer, isTooLong: Bool, _ name: IdempotencyName, _ turn: Int) {
+        if !isTooLong { state.withLock { $0.known[name]?.answer = answer } }
+        store.keep(name, head: answer.headBytes, body: isTooLong ? nil : answer.body) { self.release(name, turn) }
     }
 
-    /// The call has ended and was not carried out.
-    func forget(_ name: IdempotencyName) {
-        store.forget(name) { self.release(name) }
+    /// The call has ended and was not carried out: the name is free at once, as the store does things in order.
+    func forget(_ name: IdempotencyName, _ turn: Int) {
+        state.withLock { $0.known[name]?.isForgotten = true }
+        store.forget(name) { self.release(name, turn) }
     }
 
     /// Calls that run, and answers on their way to the store.
-    package var count: Int { known.withLock { $0.count } }
+    package var count: Int { state.withLock { $0.known.count } }
 }
 
 /// One call on its way through the desk. Confined to the call's event loop.
@@ -70,6 +85,7 @@ final class NamedCall {
     let desk: IdempotencyDesk
     let name: IdempotencyName
     let digest: [UInt8]
+    private let turn: Int
     /// There once the call is about to be sent.
     var recorder: AnswerRecorder?
     /// The store is asked to say that it begins.
@@ -77,11 +93,15 @@ final class NamedCall {
     /// An attempt failed behind which the upstream may have worked.
     var mayHaveRun = false
 
-    init(_ desk: IdempotencyDesk, _ name: IdempotencyName, _ digest: [UInt8]) {
+    init(_ desk: IdempotencyDesk, _ name: IdempotencyName, _ digest: [UInt8], _ turn: Int) {
         self.desk = desk
         self.name = name
         self.digest = digest
+        self.turn = turn
     }
+
+    func release() { desk.release(name, turn) }
+    func forget() { desk.forget(name, turn) }
 
     /// The call has ended.
     ///
@@ -89,15 +109,15 @@ final class NamedCall {
     func end(_ record: CallRecord, ran: Bool) {
         // What is being begun is forgotten when it has.
         if isBeginning { return }
-        guard let recorder else { return desk.release(name) }
+        guard let recorder else { return release() }
         let ran = ran || mayHaveRun
         switch record.outcome {
         // Cut off in the middle: that it began is all that there is to know.
-        case .failed(.shuttingDown, _) where ran: desk.release(name)
-        case .failed where !ran, .clientGone where !ran: desk.forget(name)
+        case .failed(.shuttingDown, _) where ran: release()
+        case .failed where !ran, .clientGone where !ran: forget()
         case .completed, .failed, .clientGone:
-            guard let answer = recorder.answer, recorder.isWhole else { return desk.release(name) }
-            desk.keep(answer, isTooLong: recorder.isTooLong, name)
+            guard let answer = recorder.answer, recorder.isWhole else { return release() }
+            desk.keep(answer, isTooLong: recorder.isTooLong, name, turn)
         }
     }
 }

@@ -63,6 +63,10 @@ package enum AccessRecord {
         if !record.tries.isEmpty { tries(record.tries, to: &line) }
         if record.isHedged { line.literal(#","hedged":true"#) }
         if record.isDrained { line.literal(#","drained":true"#) }
+        if let cache = record.cache {
+            line.literal(#","cache":"#)
+            line.quoted(cache.rawValue)
+        }
         if let queued = record.queued {
             line.literal(#","queued_ms":"#)
             milliseconds(queued, to: &line)

@@ -14,11 +14,14 @@ package final class CallMemory: Sendable {
     package let limiter: RateLimiter
     /// Knows calls by the names that their callers gave them; `nil` where none are kept.
     package let idempotency: IdempotencyDesk?
+    /// Answers for equal requests; `nil` where none are kept.
+    package let cache: ResponseCache?
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
         files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
-        limiter: RateLimiter = RateLimiter(), idempotency: IdempotencyDesk? = nil
+        limiter: RateLimiter = RateLimiter(), idempotency: IdempotencyDesk? = nil,
+        cache: ResponseCache? = nil
     ) {
         self.seals = seals
         self.conversations = conversations
@@ -27,11 +30,13 @@ package final class CallMemory: Sendable {
         self.turns = turns
         self.limiter = limiter
         self.idempotency = idempotency
+        self.cache = cache
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
-        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns,
-            limiter: limiter, idempotency: idempotency)
+        CallMemory(
+            seals: seals, conversations: conversations, files: files, runs: runs, turns: turns,
+            limiter: limiter, idempotency: idempotency, cache: cache)
     }
 }

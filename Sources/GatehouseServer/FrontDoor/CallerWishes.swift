@@ -11,6 +11,8 @@ struct CallerWishes {
     var continuesSession = false
     /// How long it will wait (`X-Gatehouse-Timeout`).
     var patience: TimeAmount?
+    /// What it wants of the cache (`X-Gatehouse-Cache`).
+    var cache: CacheWish?
     /// The headers that routes look at.
     var headers: [CallTraits.Header] = []
 
@@ -33,13 +35,14 @@ struct CallerWishes {
         continuesSession =
             try fields.sessionWish.map { word throws(GatehouseError) in try Self.continues(word, isNamed) } ?? false
         patience = try fields.timeout.map(Self.time)
+        cache = try fields.cacheWish.map(Self.cacheWish)
         guard !watched.isEmpty else { return }
         for (name, value) in all where watched.contains(name.lowercased()) {
             headers.append(.init(name: name.lowercased(), value: value))
         }
     }
 
-    var isEmpty: Bool { session == nil && patience == nil && headers.isEmpty }
+    var isEmpty: Bool { session == nil && patience == nil && cache == nil && headers.isEmpty }
 
     /// - Throws: `invalid_value` for another word, or where no session is named.
     private static func continues(_ word: String, _ isNamed: Bool) throws(GatehouseError) -> Bool {
@@ -52,6 +55,15 @@ struct CallerWishes {
                 .invalidValue, "X-Gatehouse-Session: continue needs X-Session-ID beside it.", param: "x-session-id")
         }
         return true
+    }
+
+    private static func cacheWish(_ text: String) throws(GatehouseError) -> CacheWish {
+        guard let wish = CacheWish(rawValue: text.lowercased()) else {
+            throw GatehouseError(
+                .invalidValue, "X-Gatehouse-Cache must be no-store, refresh or only-if-cached.",
+                param: "x-gatehouse-cache")
+        }
+        return wish
     }
 
     /// A number of seconds, or a number with `ms`, `s`, `m` or `h`; at least a millisecond, at most a day.

@@ -160,6 +160,10 @@ extension FrontDoor: CallDownstream {
             writer.literal("\r\nretry-after: ")
             writer.text(String(seconds))
         }
+        if let cache = head.cache {
+            writer.literal("\r\nx-gatehouse-cache: ")
+            writer.text(cache.rawValue)
+        }
         if head.isReplayed { writer.literal("\r\nidempotent-replayed: true") }
         if let limits = head.limits { RateLimitHeaders.write(limits, dialect, now: loop.now(), to: &writer) }
         if case .calling(let call) = state, !call.keepAlive { writer.literal("\r\nconnection: close") }

@@ -61,7 +61,8 @@ extension FrontDoor {
         return Arriving(
             framing: Calling(keepAlive: true, chunked: true), match: .init(operation: head.operation),
             betas: head.betas.flatMap { Self.betas(JSONScanner.text(held, $0)) },
-            idempotencyKey: head.idempotencyKey.map { JSONScanner.text(held, $0) }, contentType: nil, principal: principal, snapshot: snapshot,
+            idempotencyKey: head.idempotencyKey.map { JSONScanner.text(held, $0) }, contentType: nil,
+            principal: principal, snapshot: snapshot,
             id: chosenID ?? loop.nextRequestID(), answerID: answerID(beside: chosenID, head.operation),
             wishes: session.map { CallerWishes(session: $0) }, start: .now(), refusal: overload())
     }

@@ -384,6 +384,7 @@ final class FrontDoor: ChannelDuplexHandler, RemovableChannelHandler {
         call.contentType = request.contentType
         call.answerID = request.answerID
         if let wishes = request.wishes {
+            call.cacheWish = wishes.cache
             (call.session, call.patience, call.headers) = (wishes.session, wishes.patience, wishes.headers)
             call.continuesSession = wishes.continuesSession
         }

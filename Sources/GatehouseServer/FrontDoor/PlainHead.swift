@@ -97,6 +97,7 @@ struct PlainHead {
         case 16 where bytes.hasName("content-encoding", at: name): false
         case 16 where bytes.hasName("proxy-connection", at: name): false
         case 17 where bytes.hasName("transfer-encoding", at: name): false
+        case 17 where bytes.hasName("x-gatehouse-cache", at: name): false
         case 19 where bytes.hasName("x-gatehouse-timeout", at: name): false
         case 19 where bytes.hasName("x-gatehouse-session", at: name): false
         default: true

@@ -19,6 +19,7 @@ struct RequestFields {
     private var idempotencyKeys = 0
     private(set) var session: String?
     private(set) var timeout: String?
+    private(set) var cacheWish: String?
     /// `X-Gatehouse-Session`.
     private(set) var sessionWish: String?
     /// `anthropic-beta`, each line as it came.
@@ -41,10 +42,12 @@ struct RequestFields {
             case 14 where name.isHeader("content-length"):
                 (contentLength, contentLengths) = (value, contentLengths + 1)
             case 15 where name.isHeader("x-forwarded-for"): forwarded.append(value)
-            case 15 where name.isHeader("idempotency-key"): (idempotencyKey, idempotencyKeys) = (value, idempotencyKeys + 1)
+            case 15 where name.isHeader("idempotency-key"):
+                (idempotencyKey, idempotencyKeys) = (value, idempotencyKeys + 1)
             case 16 where name.isHeader("content-encoding"): contentEncoding = value
             case 19 where name.isHeader("x-gatehouse-timeout"): timeout = value
             case 19 where name.isHeader("x-gatehouse-session"): sessionWish = value
+            case 17 where name.isHeader("x-gatehouse-cache"): cacheWish = value
             case 17 where name.isHeader("transfer-encoding"):
                 (transferEncoding, transferEncodings) = (value, transferEncodings + 1)
             default: break

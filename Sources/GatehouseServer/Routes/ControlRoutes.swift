@@ -33,9 +33,10 @@ struct ControlRoutes {
         /// Charges a request to the limits of its key and of those it belongs to.
         func pass(_ limiter: RateLimiter, route: String, _ work: RateLimitQuery.Work) throws(GatehouseError) {
             guard principal.key.rateLimit != nil || !snapshot.limits.isEmpty else { return }
+            var query = RateLimitQuery(principal.key, route: route, work)
+            if snapshot.limits.watchesAddresses { query.address = address.map(\.description) }
             do throws(RateLimitRefusal) {
-                _ = try limiter.admit(
-                    RateLimitQuery(principal.key, route: route, work), snapshot.limits, now: .now())
+                _ = try limiter.admit(query, snapshot.limits, now: .now())
             } catch {
                 throw error.error
             }

@@ -138,8 +138,33 @@ import Testing
         #expect(book.count <= 2001 && admitted < 2010, "newcomers share a place once the book is full")
         #expect(refusal(book.admit(query("a", address: "guilty"), table, now: start)) != nil)
         let later = start + .seconds(61)
-        #expect(charge(book.admit(query("a", address: "new"), table, now: later)) != nil)
-        #expect(book.count < 10, "full buckets are dropped")
+        for index in 0..<400 {
+            let charge = charge(book.admit(query("a", address: "new \(index)"), table, now: later))
+            #expect(charge != nil)
+            if let charge { book.settle(charge, used: nil, now: later) }
+        }
+        #expect(book.count < 500, "full buckets are dropped")
+    }
+
+    /// What is dropped for newcomers must be nobody's of the call that brings them: each subject keeps its own count.
+    @Test func noSubjectLosesItsPlaceToANewcomerOfTheSameCall() {
+        let book = Desk(maximumSubjects: 1000)
+        let table = RateLimitTable([
+            RateLimitRule(.team, ModelPattern("*"), RateLimits(requests: .init(count: 1, period: .seconds(1)))),
+            RateLimitRule(.key, ModelPattern("*"), RateLimits(requests: .init(count: 1, period: .seconds(1)))),
+            RateLimitRule(.address, ModelPattern("*"), RateLimits(requests: .init(count: 1, period: .seconds(1)))),
+        ])
+        for round in 0..<500 {
+            // All buckets are full again: any of them may be dropped.
+            let now = start + .seconds(2 * round)
+            for attempt in 0..<3 {
+                let asked = query("k\(round % 7)", team: "t\(round % 3)", address: "\(round)-\(attempt)")
+                let verdict = book.admit(asked, table, now: now)
+                #expect((charge(verdict) != nil) == (attempt == 0), "round \(round), attempt \(attempt)")
+                if let charge = charge(verdict) { book.settle(charge, used: nil, now: now) }
+            }
+        }
+        #expect(book.count < 100)
     }
 
     /// Room is made while the places of a call are looked up: its own are not swept away between two of them.
