@@ -16,6 +16,10 @@ struct Storage: Service {
     let runs: SQLiteRunStore
     let sessions: SQLiteSessionStore
     let keys: SQLiteKeyRegistry
+    /// `nil` where nobody keeps accounts.
+    let ledger: SQLiteLedger?
+    let ledgerDays: Int
+    let instance: String
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -47,6 +51,10 @@ struct Storage: Service {
             database: database, files: store,
             artifactTTL: max(1, Int(clamping: configuration.artifacts.ttl.components.seconds)))
         keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
+        instance = Self.makeInstance()
+        ledger = configuration.ledger.enabled
+            ? Self.ledger(database, dataDirectory: dataDirectory, instance: instance, logger: logger) : nil
+        ledgerDays = Int(clamping: configuration.ledger.keep.components.seconds / 86_400)
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,
@@ -108,6 +116,7 @@ struct Storage: Service {
             try await uploads.sweep()
             _ = try await conversations.sweep()
             _ = try await runs.sweep()
+            try await sweepLedger()
             let found = try await store.sweep()
             guard found.isWork else { return }
             let counts: Logger.Metadata = [

@@ -12,11 +12,13 @@ package final class CallMemory: Sendable {
     package let turns: SessionTurns
     /// How fast callers may call.
     package let limiter: RateLimiter
+    /// What calls cost; `nil` where nobody keeps accounts.
+    package let accounting: Accounting?
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
         files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
-        limiter: RateLimiter = RateLimiter()
+        limiter: RateLimiter = RateLimiter(), accounting: Accounting? = nil
     ) {
         self.seals = seals
         self.conversations = conversations
@@ -24,10 +26,13 @@ package final class CallMemory: Sendable {
         self.runs = runs
         self.turns = turns
         self.limiter = limiter
+        self.accounting = accounting
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
-        CallMemory(seals: seals, conversations: conversations, files: files, runs: runs, turns: turns, limiter: limiter)
+        CallMemory(
+            seals: seals, conversations: conversations, files: files, runs: runs, turns: turns, limiter: limiter,
+            accounting: accounting)
     }
 }
