@@ -71,6 +71,9 @@ extension GatehouseError {
         case modelNotFound = "model_not_found"
         case modelNotAllowed = "model_not_allowed"
         case rateLimited = "rate_limited"
+        // Money
+        case budgetExceeded = "budget_exceeded"
+        case priceUnknown = "price_unknown"
         // This gateway
         case overloaded = "overloaded"
         case shuttingDown = "shutting_down"
@@ -123,6 +126,7 @@ extension GatehouseError.Code {
             .upstreamRejected, .agentInputRejected:
             400
         case .invalidAPIKey, .keyRevoked: 401
+        case .budgetExceeded, .priceUnknown: 402
         case .permissionDenied, .fieldNotAllowed, .modelNotAllowed, .agentActionDenied: 403
         case .notFound, .previousResponseNotFound, .fileNotFound, .sessionNotFound, .runNotFound, .responseNotFound,
             .modelNotFound, .upstreamModelUnknown, .agentModelUnknown:

@@ -32,6 +32,8 @@ package struct ControlServices: Sendable {
     /// Keys that are made while the gateway runs.
     package var keys: KeyService?
 
+    /// What calls cost; `nil` where nobody keeps accounts.
+    package var accounting: Accounting?
     /// Logs agents in; `nil` where that cannot be done.
     package var login: LoginControl?
 
@@ -109,6 +111,7 @@ package enum ServerAssembly {
             AuditRoutes.add(to: routes, keys)
         }
         DescriptionRoutes.add(to: routes, version: control.version)
+        UsageRoutes.add(to: routes, control.accounting)
         return ServerListener(
             place: listener, services: frontDoor, control: ControlHandler(routes.router, logger: logger), group: group,
             logger: logger, onRunning: onRunning)

@@ -47,11 +47,11 @@ extension Composition {
     /// What calls leave to each other and share.
     func callMemory(
         _ seals: SealMemory, _ conversations: ConversationMemory, _ loader: FileLoader, _ storage: Storage,
-        _ cache: ResponseCache?
+        _ cache: ResponseCache?, _ accounting: Accounting?
     ) -> CallMemory {
         CallMemory(
             seals: seals, conversations: conversations, files: loader,
             turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry),
-            idempotency: IdempotencyDesk(storage.idempotency), cache: cache)
+            idempotency: IdempotencyDesk(storage.idempotency), cache: cache, accounting: accounting)
     }
 }

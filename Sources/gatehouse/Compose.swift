@@ -62,7 +62,8 @@ struct Composition {
             seals.shrink()
         }
         let loader = FileLoader(store: storage.files.store, extractor: SandboxedTextExtractor(runner: runner))
-        let lasting = callMemory(seals, conversations, loader, storage, cache)
+        let accounting = try await storage.accounting(logger)
+        let lasting = callMemory(seals, conversations, loader, storage, cache, accounting)
         let runs = RunService(
             store: storage.runs, memory: lasting, observer: observer,
             limits: .init(perOwner: configuration.runs.concurrency), clock: { time(nil) })
@@ -70,12 +71,14 @@ struct Composition {
         let frontDoor = FrontDoorServices(
             limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
         collectNumbers(runner, resilience, frontDoor, watch)
+        if let accounting { registry.collect { accounting.write(to: &$0) } }
         let readiness = Readiness()
         var control = controlServices(readiness, frontDoor, runner, storage)
         control.artifacts = artifacts
         control.runs = runs
         control.responses = ResponseService(runs: runs, conversations: conversations)
         control.keys = keys
+        control.accounting = accounting
         control.sessions = SessionService(
             store: storage.sessions, memory: memory, agents: storage.agentSessions, artifacts: artifacts)
         let desk = LoginDesk(runner: runner, group: group, onEnd: LoginEnds.noting(resilience, logger))
@@ -233,7 +236,7 @@ struct Composition {
         RoutingSnapshot(
             keys: keys, entries: factory.entries(configuration),
             aliases: configuration.models.map(RoutingSnapshot.Alias.init), created: time(nil), resilience: resilience,
-            limits: Limits.table(configuration))
+            limits: Limits.table(configuration), prices: configuration.priceTable, budgets: configuration.budgetRules)
     }
 
     /// Runs services until a signal stops them: new connections end at once, streams may run on for `server.drain`.

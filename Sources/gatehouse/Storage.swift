@@ -17,6 +17,10 @@ struct Storage: Service {
     let sessions: SQLiteSessionStore
     let keys: SQLiteKeyRegistry
     let idempotency: SQLiteIdempotencyStore
+    /// `nil` where nobody keeps accounts.
+    let ledger: SQLiteLedger?
+    let ledgerDays: Int
+    let instance: String
     private let store: DiskFileStore
     private let logger: Logger
 
@@ -53,6 +57,10 @@ struct Storage: Service {
                 logger.error("An answer could not be kept", metadata: ["reason": "\(error.message)"])
             })
         keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
+        instance = Self.makeInstance()
+        ledger = configuration.ledger.enabled
+            ? Self.ledger(database, dataDirectory: dataDirectory, instance: instance, logger: logger) : nil
+        ledgerDays = Int(clamping: configuration.ledger.keep.components.seconds / 86_400)
         let sniffer = try MagicSniffer()
         files = FileService(
             store: store,
@@ -115,6 +123,7 @@ struct Storage: Service {
             _ = try await conversations.sweep()
             _ = try await runs.sweep()
             try await idempotency.sweep()
+            try await sweepLedger()
             let found = try await store.sweep()
             guard found.isWork else { return }
             let counts: Logger.Metadata = [

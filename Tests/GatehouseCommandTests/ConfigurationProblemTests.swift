@@ -324,8 +324,18 @@ import Testing
             "limits: [ { model: 'a*b', concurrency: 2 } ]",
             #"limits[0].model: "a*b" holds a '*' that is not at its end (line 1)"#),
         Case(
-            "keys: [ { name: a, value: k, budget: { amount: 10.00 } } ]",
-            "keys[0].budget: a budget is not supported by this version yet; leave it out (line 1)"),
+            "budgets: [ { team: t, user: u, amount: 5 } ]",
+            "budgets[0].key: exactly one of key, user, team and organization must be set (line 1)"),
+        Case(
+            "keys: [ { name: a, value: k, budget: { amount: 5, soft: 0.8 } } ]",
+            #"keys[0].budget.soft: "0.8" is not a share such as 80%, from 1% to 100% (line 1)"#),
+        Case(
+            "prices: [ { provider: p, model: m, input: 1, output: 2, validFrom: 2026-02-30 } ]",
+            #"prices[0].validFrom: "2026-02-30" is not a day such as 2026-12-01 (line 1)"#),
+        Case(
+            "prices: [ { provider: p, model: m, output: 2 } ]",
+            "prices[0].input: is missing; it must be a price such as 0.15, or 0, with at most 12 digits on each side of the "
+                + "point (line 1)"),
         Case(
             "keys: [ { name: a, value: k, budget: { amount: 1e9 } } ]",
             #"keys[0].budget.amount: "1e9" is not an amount such as 10.00, above zero, with at most 12 digits"#

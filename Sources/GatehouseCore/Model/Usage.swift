@@ -1,6 +1,6 @@
 /// Tokens of one answer, whatever arithmetic the vendor uses: `input` is everything read, cached or not, and includes
-/// `cachedInput`, `cacheWrite`, `cacheWriteHour` and `audioInput`; `output` is everything written and includes `reasoning`
-/// and `audioOutput`.
+/// `cachedInput`, `cacheWrite`, `cacheWriteHour`, `audioInput` and `imageInput`; `output` is everything written and
+/// includes `reasoning` and `audioOutput`.
 package struct Usage: Sendable, Equatable {
     package var input: Int
     package var output: Int
@@ -13,6 +13,8 @@ package struct Usage: Sendable, Equatable {
     package var cacheWriteHour = 0
     package var audioInput = 0
     package var audioOutput = 0
+    /// Of pictures, where the vendor counts them apart.
+    package var imageInput = 0
     /// The vendor's own object, for its own dialect.
     package var extensions = Extensions()
 

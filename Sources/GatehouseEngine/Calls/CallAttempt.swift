@@ -15,6 +15,8 @@ final class CallAttempt: UpstreamReply {
     /// Who is told; `nil` when the attempt is over.
     private var driver: CallDriver?
     private(set) var upstreamRequestID: String?
+    /// What it costs; `nil` where nobody keeps accounts, and when its row is written.
+    var account: AttemptAccount?
 
     init(_ target: Route, _ lease: TargetLease, _ prepared: CallPreparation, for driver: CallDriver) {
         self.target = target
@@ -54,6 +56,7 @@ final class CallAttempt: UpstreamReply {
 
     /// Ends it, and releases what it holds. Nothing is told any more.
     func release() {
+        if account != nil { driver?.account(for: self) }
         driver = nil
         guard let upstream else { return }
         self.upstream = nil
@@ -68,10 +71,12 @@ final class CallAttempt: UpstreamReply {
     }
 
     func received(bytes: ByteBuffer) {
+        account?.receive(bytes.readableBytes)
         perform(machine.received(bytes: bytes))
     }
 
     func received(event: CanonicalEvent) {
+        account?.receive(event)
         perform(machine.received(event: event))
     }
 

@@ -32,6 +32,8 @@ package struct CallResponseHead: Sendable {
     package var retryAfter: Int?
     /// Fields of the caller that the target did not see.
     package var dropped: [String] = []
+    /// The caller's budgets that are nearly spent.
+    package var budgetWarnings: [String] = []
     /// A stream is a JSON array, not server-sent events.
     package var isArray = false
     /// What is left of the caller's limits, where it has some.

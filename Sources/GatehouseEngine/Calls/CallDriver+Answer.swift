@@ -139,6 +139,7 @@ extension CallDriver {
         if !record.upstreamModel.isEmpty { head.model = record.upstreamModel }
         head.attempts = record.attempts
         head.dropped = record.dropped
+        head.budgetWarnings = record.budgetWarnings
         if current?.target.entry.upstream.keepsArtifacts == true { head.artifacts = request.place.session }
         head.isArray = request.target?.asArray ?? false
         head.run = runID

@@ -50,7 +50,7 @@ extension CallDriver {
             note(attempt)
             planHedge(lease)
         }
-        attempt.start(prepared.request, on: eventLoop, isReading: isWritable)
+        send(attempt, prepared.request)
     }
 
     /// The record tells of this attempt.
@@ -173,6 +173,7 @@ extension CallDriver {
 
     private func discard(_ attempt: CallAttempt) {
         route?.ended(attempt.lease, isWell: false, tokens: nil, now: now)
+        account(for: attempt, isLost: true)
         attempt.release()
     }
 

@@ -37,6 +37,10 @@ package struct CallRecord: Sendable {
     package var outcome = CallMachine.Outcome.completed
     package var usage: Usage?
     package var cost: Cost?
+    /// What all its attempts cost, as far as their prices are known.
+    package var price: (amount: Money, currency: String)?
+    /// Budgets that are nearly spent.
+    package var budgetWarnings: [String] = []
     package var upstreamRequestID: String?
     /// Fields of the caller that the target did not see.
     package var dropped: [String] = []

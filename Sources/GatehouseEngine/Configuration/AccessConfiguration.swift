@@ -117,17 +117,16 @@ package struct KeyConfiguration: Sendable, Equatable {
         package var amount: String
         /// Three capital letters of ISO 4217.
         package var currency = "USD"
-        package var period: Period = .month
+        package var period: BudgetPeriod = .month
+        /// The share in percent from which on callers are warned; `nil` for never.
+        package var soft: Int?
+        package var unknownPrice = BudgetRule.UnknownPrice.refuse
 
         package init(amount: String) {
             self.amount = amount
         }
     }
 
-    /// When a budget starts anew.
-    package enum Period: String, Sendable, CaseIterable {
-        case day, week, month, total
-    }
 }
 
 extension KeyConfiguration {

@@ -26,6 +26,11 @@ package struct ConfigurationDocument {
             ("providers", .list(tree.providers.map(provider))), ("agents", .list(tree.agents.map(agent))),
             ("models", .list(tree.models.map(alias))), ("keys", .list(tree.keys.map(key))),
             ("limits", .list(tree.limits.map(limit))),
+            (
+                "ledger",
+                .map([("enabled", .flag(tree.ledger.enabled)), ("keep", .duration(tree.ledger.keep))])
+            ),
+            ("prices", .list(tree.prices.map(Self.price))), ("budgets", .list(tree.budgets.map(Self.budget))),
         ])
     }
 
@@ -239,11 +244,7 @@ package struct ConfigurationDocument {
         ]
         if let limit = key.rateLimit { pairs.append(("rateLimit", .map(rates(limit)))) }
         if let budget = key.budget {
-            let fields: [(String, ConfigurationNode)] = [
-                ("amount", .text(budget.amount)), ("currency", .text(budget.currency)),
-                ("period", .text(budget.period.rawValue)),
-            ]
-            pairs.append(("budget", .map(fields)))
+            pairs.append(("budget", .map(Self.fields(budget))))
         }
         return .map(pairs)
     }
@@ -259,6 +260,45 @@ extension ConfigurationDocument {
 
     private func limit(_ limit: LimitConfiguration) -> ConfigurationNode {
         .map([(limit.subject.rawValue, .text(limit.pattern))] + rates(limit.rates))
+    }
+}
+
+/// Prices and budgets.
+extension ConfigurationDocument {
+    fileprivate static func fields(_ budget: KeyConfiguration.Budget) -> [(String, ConfigurationNode)] {
+        var fields: [(String, ConfigurationNode)] = [
+            ("amount", .text(budget.amount)), ("currency", .text(budget.currency)),
+            ("period", .text(budget.period.rawValue)),
+        ]
+        if let soft = budget.soft { fields.append(("soft", .text("\(soft)%"))) }
+        fields.append(("unknownPrice", .text(budget.unknownPrice.rawValue)))
+        return fields
+    }
+
+    fileprivate static func budget(_ item: BudgetConfiguration) -> ConfigurationNode {
+        .map([(item.scope.rawValue, .text(item.owner))] + fields(item.budget))
+    }
+
+    fileprivate static func price(_ price: PriceConfiguration) -> ConfigurationNode {
+        var fields: [(String, ConfigurationNode)] = [
+            ("provider", .text(price.provider)), ("model", .text(price.model)), ("currency", .text(price.currency)),
+        ]
+        fields += rates(price.rates)
+        fields.append(("tiers", .list(price.tiers.map { .map([("above", .number($0.above))] + rates($0.rates)) })))
+        if let amount = price.perRequest { fields.append(("perRequest", .text(amount))) }
+        if let count = price.maxOutput { fields.append(("maxOutput", .number(count))) }
+        if let day = price.validFrom { fields.append(("validFrom", .text(day))) }
+        return .map(fields)
+    }
+
+    private static func rates(_ rates: PriceConfiguration.Rates) -> [(String, ConfigurationNode)] {
+        let all: [(String, String?)] = [
+            ("input", rates.input), ("output", rates.output), ("cachedInput", rates.cachedInput),
+            ("cacheWrite", rates.cacheWrite), ("cacheWriteHour", rates.cacheWriteHour),
+            ("reasoning", rates.reasoning), ("imageInput", rates.imageInput), ("audioInput", rates.audioInput),
+            ("audioOutput", rates.audioOutput),
+        ]
+        return all.compactMap { name, amount in amount.map { (name, .text($0)) } }
     }
 }
 

@@ -197,10 +197,7 @@ extension ConfigurationReader {
         }
         section.section("budget") { section in
             guard section.isPresent || journal.isListingKeys else { return }
-            var budget = KeyConfiguration.Budget(amount: section.require("amount", .decimal) ?? "")
-            section.read("currency", .currency, into: &budget.currency)
-            section.read("period", .word, into: &budget.period)
-            key.budget = budget
+            key.budget = budget(section)
         }
         return key
     }

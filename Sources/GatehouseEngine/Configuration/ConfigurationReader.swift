@@ -18,6 +18,7 @@ struct ConfigurationReader {
         tree.models = root.items("models", "a model alias with name and targets", alias)
         tree.keys = root.items("keys", "a key with name and value", key)
         tree.limits = root.items("limits", "a limit with a subject such as team and a rate", limit)
+        readMoney(root, into: &tree)
         root.refuseUnknownKeys()
         return tree
     }

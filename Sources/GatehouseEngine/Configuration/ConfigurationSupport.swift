@@ -1,14 +1,11 @@
-/// Refuses what the contract knows and this version does not do yet: an operator must not believe that a budget or a
-/// sandbox is at work when it is not.
+/// Refuses what the contract knows and this version does not do yet: an operator must not believe that a cache or
+/// traces are at work when they are not.
 struct ConfigurationSupport {
     let tree: GatehouseConfiguration
     let journal: ConfigurationJournal
 
     func run() {
         checkSections()
-        for (index, key) in tree.keys.enumerated() {
-            if key.budget != nil { refuse("keys[\(index)].budget", "a budget", "leave it out") }
-        }
     }
 
     private func checkSections() {

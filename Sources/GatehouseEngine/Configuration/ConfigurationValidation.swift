@@ -23,6 +23,9 @@ struct ConfigurationValidation {
         checkAliases()
         checkKeys()
         checkFiles()
+        if !tree.ledger.enabled, !tree.budgetRules.isEmpty {
+            journal.report("ledger.enabled", "must be true where there are budgets: they are kept with the ledger")
+        }
         ConfigurationSupport(tree: tree, journal: journal).run()
     }
 

@@ -20,6 +20,9 @@ package struct GatehouseConfiguration: Sendable, Equatable {
     package var models: [ModelAliasConfiguration] = []
     package var keys: [KeyConfiguration] = []
     package var limits: [LimitConfiguration] = []
+    package var ledger = LedgerConfiguration()
+    package var prices: [PriceConfiguration] = []
+    package var budgets: [BudgetConfiguration] = []
 
     package init() {}
 }

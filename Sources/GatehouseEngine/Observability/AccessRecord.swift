@@ -101,6 +101,12 @@ package enum AccessRecord {
             line.literal(#","reasoning_tokens":"#)
             count(usage.reasoning, to: &line)
         }
+        if let price = record.price {
+            line.literal(#","cost":"#)
+            line.quoted(price.amount.text)
+            line.literal(#","currency":"#)
+            line.quoted(price.currency)
+        }
         if let cost = record.cost {
             line.literal(#","cost_unit":"#)
             line.quoted(cost.unit)

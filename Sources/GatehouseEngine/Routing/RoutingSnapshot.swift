@@ -49,12 +49,18 @@ package final class RoutingSnapshot: Sendable {
     package let modelNames: [String]
     /// Seconds since 1970 when this snapshot was made.
     package let created: Int
+    /// What models cost, and what may be spent.
+    package let prices: PriceTable
+    package let budgets: [BudgetRule]
 
     /// - Parameter resilience: What is known of targets; the same for every snapshot of an instance.
     package init(
         keys: any KeyStore, entries: [UpstreamEntry], aliases: [Alias], created: Int,
-        resilience: Resilience = Resilience(), limits: RateLimitTable = RateLimitTable()
+        resilience: Resilience = Resilience(), limits: RateLimitTable = RateLimitTable(),
+        prices: PriceTable = PriceTable(), budgets: [BudgetRule] = []
     ) {
+        self.prices = prices
+        self.budgets = budgets
         self.keys = keys
         self.limits = limits
         self.resilience = resilience
@@ -85,6 +91,8 @@ package final class RoutingSnapshot: Sendable {
         limits = other.limits
         modelNames = other.modelNames
         created = other.created
+        prices = other.prices
+        budgets = other.budgets
     }
 
     /// The same for other callers.

@@ -16,12 +16,14 @@ package final class CallMemory: Sendable {
     package let idempotency: IdempotencyDesk?
     /// Answers for equal requests; `nil` where none are kept.
     package let cache: ResponseCache?
+    /// What calls cost; `nil` where nobody keeps accounts.
+    package let accounting: Accounting?
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
         files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
         limiter: RateLimiter = RateLimiter(), idempotency: IdempotencyDesk? = nil,
-        cache: ResponseCache? = nil
+        cache: ResponseCache? = nil, accounting: Accounting? = nil
     ) {
         self.seals = seals
         self.conversations = conversations
@@ -31,12 +33,13 @@ package final class CallMemory: Sendable {
         self.limiter = limiter
         self.idempotency = idempotency
         self.cache = cache
+        self.accounting = accounting
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
         CallMemory(
             seals: seals, conversations: conversations, files: files, runs: runs, turns: turns,
-            limiter: limiter, idempotency: idempotency, cache: cache)
+            limiter: limiter, idempotency: idempotency, cache: cache, accounting: accounting)
     }
 }

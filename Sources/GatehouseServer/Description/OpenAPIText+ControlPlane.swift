@@ -101,6 +101,8 @@ extension OpenAPIText {
           "get /openapi.json": {"tag": "operations", "summary": "This description", "answers": {"200": {"type": "object"}}},
           "get /admin/api/deployments": {"tag": "operations", "summary": "Targets and what speaks against them",
             "answers": {"200": {"type": "object", "required": ["deployments"]}}},
+          "get /admin/api/usage": {"tag": "operations", "summary": "What was used and what it cost, as JSON or CSV",
+            "answers": {"200": {"type": "object", "required": ["by", "usage"]}}},
           "post /admin/api/deployments/reset": {"tag": "operations", "summary": "Forget what speaks against targets",
             "body": {"type": "object"}, "answers": {"200": {"type": "object", "required": ["reset"]}}},
           "post /admin/api/routes/explain": {"tag": "operations", "summary": "Where a call would go, and why",

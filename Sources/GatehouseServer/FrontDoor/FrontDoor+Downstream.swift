@@ -156,6 +156,11 @@ extension FrontDoor: CallDownstream {
             writer.text(run)
         }
         if !head.dropped.isEmpty { writeDropped(head.dropped, to: &writer) }
+        if !head.budgetWarnings.isEmpty {
+            // Labels of the configuration: names of letters, digits and a few marks.
+            writer.literal("\r\nx-gatehouse-budget-warning: ")
+            writer.text(head.budgetWarnings.joined(separator: ","))
+        }
         if let seconds = head.retryAfter {
             writer.literal("\r\nretry-after: ")
             writer.text(String(seconds))

@@ -62,6 +62,7 @@ enum OperationsRoutes {
             writer.string(problem)
         }
         writer.endObject()
+        if let accounting = services.accounting { ledger(accounting.store.waiting, to: &writer) }
         if let host = services.agentHost() { agents(host, to: &writer) }
         writer.key("upstreams")
         writer.beginArray()
@@ -80,6 +81,18 @@ enum OperationsRoutes {
         writer.endArray()
         writer.endObject()
         return String(buffer: writer.buffer)
+    }
+
+    private static func ledger(_ waiting: LedgerWaiting, to writer: inout JSONWriter) {
+        writer.key("ledger")
+        writer.beginObject()
+        writer.key("pending")
+        writer.int(waiting.pending)
+        writer.key("waiting_in_file")
+        writer.int(waiting.spilled)
+        writer.key("lost")
+        writer.int(waiting.lost)
+        writer.endObject()
     }
 
     private static func agents(_ host: AgentHostHealth, to writer: inout JSONWriter) {

@@ -44,6 +44,7 @@ package final class SQLiteDatabase: Sendable {
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
+            db.add(function: MoneySum.function)
         }
         return configuration
     }

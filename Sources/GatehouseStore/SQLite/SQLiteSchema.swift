@@ -10,6 +10,7 @@ enum SQLiteSchema {
         migrator.registerMigration("3 runs") { try $0.execute(sql: runs) }
         migrator.registerMigration("4 conversations by owner") { try $0.execute(sql: conversationsByOwner) }
         migrator.registerMigration("5 keys") { try $0.execute(sql: keys) }
+        migrator.registerMigration("6 ledger") { try $0.execute(sql: LedgerSchema.tables) }
         migrator.registerMigration("7 idempotency") { try $0.execute(sql: idempotency) }
         migrator.registerMigration("8 uploads") { try $0.execute(sql: uploads) }
         migrator.registerMigration("9 places of artifacts") { try $0.execute(sql: artifactPlaces) }

@@ -31,6 +31,7 @@ package enum AnthropicErrorBody {
     package static func type(_ code: GatehouseError.Code) -> String {
         switch code.status {
         case 401: "authentication_error"
+        case 402: "billing_error"
         case 403: "permission_error"
         case 404: "not_found_error"
         case 413: "request_too_large"

@@ -30,6 +30,10 @@ package struct OpenAIChunk: Sendable, Equatable {
                 try readUsage(bytes, &object)
                 usageMember = (previousEnd ?? key.quoted.lowerBound)..<object.index
                 if previousEnd == nil { openStart = key.quoted.lowerBound }
+            } else if usage == nil, JSONObjectReader.isKey(key, "x_groq", bytes),
+                try JSONScanner.peek(bytes, object.index) == UInt8(ascii: "{")
+            {
+                try readGroq(bytes, &object)
             } else {
                 let isError = JSONObjectReader.isKey(key, "error", bytes)
                 let value = try object.skipValue(bytes)
@@ -47,6 +51,23 @@ package struct OpenAIChunk: Sendable, Equatable {
         }
         var inner = try JSONObjectReader(bytes, at: object.index, depth: 1)
         usage = try Usage(openAI: bytes, &inner)
+        object.index = inner.index
+    }
+
+    /// Groq's own object, which holds the usage of a stream whose caller did not ask for it.
+    private mutating func readGroq(_ bytes: Span<UInt8>, _ object: inout JSONObjectReader) throws(JSONSyntaxError) {
+        var inner = try JSONObjectReader(bytes, at: object.index, depth: 1)
+        while let key = try inner.nextKey(bytes) {
+            if JSONObjectReader.isKey(key, "usage", bytes),
+                try JSONScanner.peek(bytes, inner.index) == UInt8(ascii: "{")
+            {
+                var counts = try JSONObjectReader(bytes, at: inner.index, depth: 2)
+                usage = try Usage(openAI: bytes, &counts, depth: 2)
+                inner.index = counts.index
+            } else {
+                _ = try inner.skipValue(bytes)
+            }
+        }
         object.index = inner.index
     }
 
@@ -78,57 +99,5 @@ package struct OpenAIChunk: Sendable, Equatable {
         }
         choices = count
         object.index = index
-    }
-}
-
-extension Usage {
-    /// Reads a `usage` object of the OpenAI family, in one pass. Counts that are missing, negative or absurd count as zero.
-    init(openAI bytes: Span<UInt8>, _ object: inout JSONObjectReader) throws(JSONSyntaxError) {
-        self.init(input: 0, output: 0)
-        while let key = try object.nextKey(bytes) {
-            if try JSONScanner.peek(bytes, object.index) == UInt8(ascii: "{") {
-                try readDetails(key, bytes, &object)
-                continue
-            }
-            let value = try object.skipValue(bytes)
-            guard value.kind == .number else { continue }
-            if JSONObjectReader.isKey(key, "prompt_tokens", bytes) {
-                input = Self.count(bytes, value.range)
-            } else if JSONObjectReader.isKey(key, "completion_tokens", bytes) {
-                output = Self.count(bytes, value.range)
-            } else if JSONObjectReader.isKey(key, "prompt_cache_hit_tokens", bytes) {
-                cachedInput = Self.count(bytes, value.range)
-            }
-        }
-    }
-
-    private mutating func readDetails(
-        _ key: JSONStringRange, _ bytes: Span<UInt8>, _ object: inout JSONObjectReader
-    ) throws(JSONSyntaxError) {
-        if JSONObjectReader.isKey(key, "prompt_tokens_details", bytes) {
-            cachedInput = try Self.member("cached_tokens", bytes, &object) ?? cachedInput
-        } else if JSONObjectReader.isKey(key, "completion_tokens_details", bytes) {
-            reasoning = try Self.member("reasoning_tokens", bytes, &object) ?? reasoning
-        } else {
-            _ = try object.skipValue(bytes)
-        }
-    }
-
-    /// The count of that name in the object at `outer`, which is stepped over.
-    private static func member(
-        _ name: StaticString, _ bytes: Span<UInt8>, _ outer: inout JSONObjectReader
-    ) throws(JSONSyntaxError) -> Int? {
-        var object = try JSONObjectReader(bytes, at: outer.index, depth: 2)
-        var found: Int?
-        while let key = try object.nextKey(bytes) {
-            let value = try object.skipValue(bytes)
-            if value.kind == .number, JSONObjectReader.isKey(key, name, bytes) { found = count(bytes, value.range) }
-        }
-        outer.index = object.index
-        return found
-    }
-
-    private static func count(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
-        max(0, min(JSONScanner.integer(bytes, range) ?? 0, 1 << 40))
     }
 }

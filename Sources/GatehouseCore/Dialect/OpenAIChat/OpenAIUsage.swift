@@ -36,7 +36,7 @@ enum OpenAIUsage {
     }
 
     /// xAI counts thoughts beside the output, and only the total has both. Some providers' details exceed their sums.
-    private static func settle(_ usage: inout Usage, total: Int?) {
+    static func settle(_ usage: inout Usage, total: Int?) {
         if let total, usage.reasoning > 0, total == usage.total.capped(adding: usage.reasoning) {
             usage.output = usage.output.capped(adding: usage.reasoning)
         }

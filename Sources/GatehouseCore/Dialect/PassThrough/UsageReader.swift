@@ -68,6 +68,7 @@ package enum UsageReader {
             input: input, output: output ?? 0, cachedInput: min(input, detail(inputDetails, "cached_tokens")),
             reasoning: min(output ?? 0, detail(outputDetails, "reasoning_tokens")))
         read.audioInput = min(input, detail(inputDetails, "audio_tokens"))
+        read.imageInput = min(input, detail(inputDetails, "image_tokens"))
         read.audioOutput = min(output ?? 0, detail(outputDetails, "audio_tokens"))
         read.extensions[.openAIChat, "$raw"] = usage
         return read
