@@ -52,6 +52,7 @@ extension Composition {
         CallMemory(
             seals: seals, conversations: conversations, files: loader,
             turns: SessionTurns(waiting: configuration.sessions.waiting), limiter: Limits.limiter(registry),
-            idempotency: IdempotencyDesk(storage.idempotency), cache: cache, accounting: accounting)
+            books: .init(
+                idempotency: IdempotencyDesk(storage.idempotency), cache: cache, accounting: accounting))
     }
 }

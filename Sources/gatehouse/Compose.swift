@@ -70,8 +70,7 @@ struct Composition {
         let memory = lasting.offering(runs)
         let frontDoor = FrontDoorServices(
             limits: limits, snapshots: snapshots, observer: observer, memory: memory, watch: watch, group: group)
-        collectNumbers(runner, resilience, frontDoor, watch)
-        if let accounting { registry.collect { accounting.write(to: &$0) } }
+        collectNumbers(runner, resilience, frontDoor, watch, accounting)
         let readiness = Readiness()
         var control = controlServices(readiness, frontDoor, runner, storage)
         control.artifacts = artifacts
@@ -130,9 +129,11 @@ struct Composition {
 
     /// What is looked up when metrics are asked for.
     private func collectNumbers(
-        _ runner: AgentRunner, _ resilience: Resilience, _ frontDoor: FrontDoorServices, _ watch: MemoryWatch
+        _ runner: AgentRunner, _ resilience: Resilience, _ frontDoor: FrontDoorServices, _ watch: MemoryWatch,
+        _ accounting: Accounting?
     ) {
         registry.collect { text in
+            accounting?.write(to: &text)
             text.family("gatehouse_agent_processes", .gauge, help: "Agents that run now.")
             text.sample("gatehouse_agent_processes", Double(runner.activeRuns))
             AgentPoolMetrics.write(runner.poolNumbers, to: &text)

@@ -79,7 +79,7 @@ import Testing
             store = Store(maximumSize: maximumSize)
             desk = IdempotencyDesk(store)
             routes = RouteScene("p")
-            routes.memory = CallMemory(idempotency: desk)
+            routes.memory = CallMemory(books: .init(idempotency: desk))
         }
 
         func start(_ more: String = "", name: String = "n", owner: String = "ann") -> RouteScene.Call {

@@ -15,7 +15,7 @@ import Testing
         init(size: Int = 1 << 20, tools: Bool = false, names: [String] = ["p"]) {
             cache = ResponseCache(.init(ttl: .seconds(60), size: size, tools: tools))
             routes = names.count > 1 ? RouteScene("p", "q") : RouteScene("p")
-            routes.memory = CallMemory(cache: cache)
+            routes.memory = CallMemory(books: .init(cache: cache))
         }
 
         func start(_ more: String = "", owner: String = "ann", wish: CacheWish? = nil) -> RouteScene.Call {

@@ -12,18 +12,34 @@ package final class CallMemory: Sendable {
     package let turns: SessionTurns
     /// How fast callers may call.
     package let limiter: RateLimiter
-    /// Knows calls by the names that their callers gave them; `nil` where none are kept.
-    package let idempotency: IdempotencyDesk?
-    /// Answers for equal requests; `nil` where none are kept.
-    package let cache: ResponseCache?
-    /// What calls cost; `nil` where nobody keeps accounts.
-    package let accounting: Accounting?
+    private let books: Books
+
+    /// What is kept of calls that were made: each is `nil` where nobody keeps it.
+    package struct Books: Sendable {
+        /// Knows calls by the names that their callers gave them.
+        package var idempotency: IdempotencyDesk?
+        /// Answers for equal requests.
+        package var cache: ResponseCache?
+        /// What calls cost.
+        package var accounting: Accounting?
+
+        package init(
+            idempotency: IdempotencyDesk? = nil, cache: ResponseCache? = nil, accounting: Accounting? = nil
+        ) {
+            self.idempotency = idempotency
+            self.cache = cache
+            self.accounting = accounting
+        }
+    }
+
+    package var idempotency: IdempotencyDesk? { books.idempotency }
+    package var cache: ResponseCache? { books.cache }
+    package var accounting: Accounting? { books.accounting }
 
     package init(
         seals: SealMemory = SealMemory(), conversations: any ConversationStore = ConversationMemory(),
         files: FileLoader? = nil, runs: RunService? = nil, turns: SessionTurns = SessionTurns(),
-        limiter: RateLimiter = RateLimiter(), idempotency: IdempotencyDesk? = nil,
-        cache: ResponseCache? = nil, accounting: Accounting? = nil
+        limiter: RateLimiter = RateLimiter(), books: Books = Books()
     ) {
         self.seals = seals
         self.conversations = conversations
@@ -31,15 +47,13 @@ package final class CallMemory: Sendable {
         self.runs = runs
         self.turns = turns
         self.limiter = limiter
-        self.idempotency = idempotency
-        self.cache = cache
-        self.accounting = accounting
+        self.books = books
     }
 
     /// The same, for calls that may begin runs.
     package func offering(_ runs: RunService) -> CallMemory {
         CallMemory(
             seals: seals, conversations: conversations, files: files, runs: runs, turns: turns,
-            limiter: limiter, idempotency: idempotency, cache: cache, accounting: accounting)
+            limiter: limiter, books: books)
     }
 }

@@ -82,9 +82,11 @@ package final class AgentUpstream: Upstream {
                 reply: reply)
         }
         let run = AgentRun(
-            id: Self.randomID(), settings: settings.using(request.account), model: canonical.model,
-            prompt: text(canonical.messages), listener: AgentListener(reply, on: eventLoop), slots: slots,
-            place: keepsArtifacts ? request.place : nil, account: request.account, files: files)
+            id: Self.randomID(), settings: settings.using(request.account),
+            .init(
+                model: canonical.model, prompt: text(canonical.messages), place: keepsArtifacts ? request.place : nil,
+                account: request.account, files: files),
+            listener: AgentListener(reply, on: eventLoop), slots: slots)
         guard runner.submit(run) else {
             run.release()
             return FailedAttempt(

@@ -44,7 +44,7 @@ struct AgentProbe: Sendable {
         do {
             return try await eventLoop.submit { [eventLoop] in
                 AgentRun(
-                    id: id, settings: settings, model: "", prompt: "",
+                    id: id, settings: settings, .init(model: "", prompt: ""),
                     listener: AgentListener(Silence(), on: eventLoop), slots: AgentSlots(limit: 1))
             }.get()
         } catch {

@@ -22,20 +22,26 @@ final class AgentRun: UpstreamAttempt, AgentJob {
     let account: (any AccountLease)?
 
     /// Must be made on the listener's event loop, with a slot taken from `slots`, which it gives back in `release()`.
-    init(
-        id: String, settings: AgentSettings, model: String, prompt: String, listener: AgentListener,
-        slots: AgentSlots, place: ArtifactPlace? = nil, account: (any AccountLease)? = nil, files: [AgentFile] = []
-    ) {
+    init(id: String, settings: AgentSettings, _ order: Order, listener: AgentListener, slots: AgentSlots) {
         self.id = id
         self.settings = settings
-        self.model = model
-        self.prompt = prompt
+        model = order.model
+        prompt = order.prompt
         self.timers = AgentTimers(settings.timeouts)
         self.listener = listener
         self.slots = slots
-        self.place = place
-        self.account = account
-        self.files = files
+        place = order.place
+        account = order.account
+        files = order.files
+    }
+
+    /// What is asked of it.
+    struct Order: Sendable {
+        var model: String
+        var prompt: String
+        var place: ArtifactPlace?
+        var account: (any AccountLease)?
+        var files: [AgentFile] = []
     }
 
     // MARK: The listener's side, on the event loop
