@@ -19,6 +19,8 @@ package struct Principal: Sendable, Equatable {
     package var key: VirtualKey { held.key }
     /// For logs, metrics and bills.
     package var name: String { held.key.name }
+    /// The key's own; looked at for every call, without the rest of the key.
+    package var rateLimit: RateLimits? { held.key.rateLimit }
     package var isAdmin: Bool { held.key.role == .admin }
     package var mayAdminister: Bool { held.key.role == .admin || held.key.role == .operator }
     /// Whether it sees what belongs to the gateway as a whole.

@@ -8,8 +8,10 @@ extension CallDriver {
 
     /// Charges the call to its limits. One that goes on without its caller was charged with the call that began it.
     func passLimits(_ head: CallHead) throws(GatehouseError) {
+        guard request.principal.rateLimit != nil || !request.snapshot.limits.isEmpty, request.lease == nil else {
+            return
+        }
         let key = request.principal.key
-        guard key.rateLimit != nil || !request.snapshot.limits.isEmpty, request.lease == nil else { return }
         let tokens = Self.estimate(request, head)
         var query = RateLimitQuery(key, route: "\(request.operation.path)", .call(tokens: tokens))
         query.model = head.model

@@ -32,7 +32,7 @@ struct ControlRoutes {
 
         /// Charges a request to the limits of its key and of those it belongs to.
         func pass(_ limiter: RateLimiter, route: String, _ work: RateLimitQuery.Work) throws(GatehouseError) {
-            guard principal.key.rateLimit != nil || !snapshot.limits.isEmpty else { return }
+            guard principal.rateLimit != nil || !snapshot.limits.isEmpty else { return }
             var query = RateLimitQuery(principal.key, route: route, work)
             if snapshot.limits.watchesAddresses { query.address = address.map(\.description) }
             do throws(RateLimitRefusal) {
