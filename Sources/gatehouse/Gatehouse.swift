@@ -20,7 +20,8 @@ struct Gatehouse: AsyncParsableCommand {
         version: GatehouseVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, DoctorCommand.self, ModelsCommand.self, AgentsCommand.self,
-            KeysCommand.self, UsageCommand.self, MigrateCommand.self, BackupCommand.self, RestoreCommand.self, VersionCommand.self,
+            KeysCommand.self, UsageCommand.self, MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
+            VersionCommand.self,
             ReadTextCommand.self,
         ])
 }

@@ -58,7 +58,8 @@ struct Storage: Service {
             })
         keys = SQLiteKeyRegistry(database: database, pepper: try KeyPepper.load(directory: dataDirectory))
         instance = Self.makeInstance()
-        ledger = configuration.ledger.enabled
+        ledger =
+            configuration.ledger.enabled
             ? Self.ledger(database, dataDirectory: dataDirectory, instance: instance, logger: logger) : nil
         ledgerDays = Int(clamping: configuration.ledger.keep.components.seconds / 86_400)
         let sniffer = try MagicSniffer()

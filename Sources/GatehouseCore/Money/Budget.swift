@@ -77,8 +77,10 @@ package enum BudgetPeriod: String, Sendable, CaseIterable {
             return (monday * Self.daySeconds, (monday + 7) * Self.daySeconds)
         case .month:
             let date = CivilDate(day: day)
-            let next = date.month == 12 ? CivilDate(year: date.year + 1, month: 1, day: 1) :
-                CivilDate(year: date.year, month: date.month + 1, day: 1)
+            let next =
+                date.month == 12
+                ? CivilDate(year: date.year + 1, month: 1, day: 1)
+                : CivilDate(year: date.year, month: date.month + 1, day: 1)
             let first = CivilDate(year: date.year, month: date.month, day: 1)
             return (first.dayNumber * Self.daySeconds, next.dayNumber * Self.daySeconds)
         }

@@ -41,7 +41,9 @@ package struct PriceTable: Sendable {
     package func price(provider: String, kind: String, model: String, at time: Int) -> Price? {
         let named = (own[provider] ?? []) + (own["*"] ?? [])
         if let entry = best(named.filter { $0.model.matches(model) }, at: time) { return entry.price }
-        guard let models = builtIn[provider == "gatehouse" ? provider : kind], let entries = models[model] ?? models[Self.undated(model)] else { return nil }
+        guard let models = builtIn[provider == "gatehouse" ? provider : kind],
+            let entries = models[model] ?? models[Self.undated(model)]
+        else { return nil }
         return best(entries, at: time)?.price
     }
 

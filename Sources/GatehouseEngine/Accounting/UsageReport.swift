@@ -23,7 +23,8 @@ package struct UsageReport: Sendable {
         for word in (by ?? "key").split(separator: ",", omittingEmptySubsequences: false) {
             guard let group = UsageQuery.Group(rawValue: String(word)), !groups.contains(group) else {
                 let known = UsageQuery.Group.allCases.map(\.rawValue).joined(separator: ", ")
-                throw GatehouseError(.invalidValue, "by is a list, with commas, of some of \(known), each once.", param: "by")
+                throw GatehouseError(
+                    .invalidValue, "by is a list, with commas, of some of \(known), each once.", param: "by")
             }
             groups.append(group)
         }

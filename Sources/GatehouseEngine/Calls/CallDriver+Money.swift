@@ -77,7 +77,10 @@ extension CallDriver {
         guard let account = attempt.account else { return }
         attempt.account = nil
         guard let cost = account.end(attempt.report(), isLost: isLost) else { return }
-        guard let sum = record.price else { return record.price = cost }
+        guard let sum = record.price else {
+            record.price = cost
+            return
+        }
         if sum.currency == cost.currency {
             record.price = (sum.amount.capped(adding: cost.amount), sum.currency)
         }

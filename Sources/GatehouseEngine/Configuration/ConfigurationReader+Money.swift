@@ -71,7 +71,8 @@ extension ConfigurationValue where Value == Int {
     /// Of a hundred.
     fileprivate static var percentage: Self {
         Self(what: "a share such as 80%, from 1% to 100%") { text in
-            guard text.utf8.last == UInt8(ascii: "%"), let share = Int(text.dropLast()), (1...100).contains(share) else {
+            guard text.utf8.last == UInt8(ascii: "%"), let share = Int(text.dropLast()), (1...100).contains(share)
+            else {
                 return nil
             }
             return share

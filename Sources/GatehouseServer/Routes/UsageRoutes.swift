@@ -18,7 +18,8 @@ enum UsageRoutes {
             headers[.contentType] = "text/csv; charset=utf-8"
             headers[.contentDisposition] = #"attachment; filename="usage.csv""#
             headers[.xContentTypeOptions] = "nosniff"
-            return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: report.csv)))
+            return Response(
+                status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: report.csv)))
         }
     }
 

@@ -47,7 +47,9 @@ enum LedgerTable {
 
     /// Gives up a row whose attempt was not sent, and what was held for it.
     static func drop(_ row: LedgerRow, _ db: Database) throws {
-        try db.cachedStatement(sql: "DELETE FROM ledger WHERE id = ? AND state = 'reserved'").execute(arguments: [row.id])
+        try db.cachedStatement(sql: "DELETE FROM ledger WHERE id = ? AND state = 'reserved'").execute(arguments: [
+            row.id
+        ])
         try db.cachedStatement(sql: "DELETE FROM budget_hold WHERE ledger = ?").execute(arguments: [row.id])
     }
 
@@ -68,7 +70,8 @@ enum LedgerTable {
                 .execute(arguments: [row.id, hold.budget.id])
             guard db.changesCount > 0 else { continue }
             let used = try String.fetchOne(
-                db.cachedStatement(sql: "SELECT used FROM budget_lease WHERE budget = ? AND start = ? AND instance = ?"),
+                db.cachedStatement(
+                    sql: "SELECT used FROM budget_lease WHERE budget = ? AND start = ? AND instance = ?"),
                 arguments: [hold.budget.id, hold.budget.start, instance])
             // The hold of an earlier run, whose row waited in a file: its worst case was charged then.
             guard let used else { continue }
@@ -111,7 +114,8 @@ enum LedgerTable {
     /// Ends the leases of all other instances: what they used, and the worst case of what they had sent, is spent.
     static func reconcile(notOf instance: String, _ db: Database) throws -> Int {
         let leases = try Row.fetchAll(
-            db, sql: "SELECT budget, start, instance, used FROM budget_lease WHERE instance != ?", arguments: [instance])
+            db, sql: "SELECT budget, start, instance, used FROM budget_lease WHERE instance != ?", arguments: [instance]
+        )
         for lease in leases {
             let (budget, start): (String, Int) = (lease["budget"], lease["start"])
             let holds = try String.fetchAll(

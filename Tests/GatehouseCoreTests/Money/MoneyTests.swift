@@ -118,7 +118,8 @@ import Testing
             let output = Int.random(in: 0...9000, using: &generator)
             let worst = try #require(price.worst(input: input, output: output))
             var usage = Usage(
-                input: Int.random(in: 0...input, using: &generator), output: Int.random(in: 0...output, using: &generator))
+                input: Int.random(in: 0...input, using: &generator),
+                output: Int.random(in: 0...output, using: &generator))
             usage.cachedInput = Int.random(in: 0...usage.input, using: &generator)
             let cost = try #require(UsageCost(usage, at: price))
             #expect(cost.total <= worst)
@@ -186,7 +187,9 @@ import Testing
         #expect(BuiltInPrices.all.count == BuiltInPrices.rows && BuiltInPrices.rows > 40)
         for entry in BuiltInPrices.all where entry.provider != "gatehouse" {
             #expect(entry.price.rates.input.perMillion > .zero, "\(entry.model.text)")
-            #expect((entry.price.rates.cachedInput ?? entry.price.rates.input).perMillion <= entry.price.rates.input.perMillion)
+            #expect(
+                (entry.price.rates.cachedInput ?? entry.price.rates.input).perMillion
+                    <= entry.price.rates.input.perMillion)
         }
     }
 }
