@@ -286,7 +286,11 @@ import Testing
         limit.requests = Rate(count: 60, period: .seconds(60))
         limit.tokens = Rate(count: 5, period: .seconds(86_400))
         key.rateLimit = limit
-        key.budget = .init(amount: "10.00")
+        var budget = KeyConfiguration.Budget(amount: "10.00")
+        budget.soft = 80
+        key.budget = budget
+        tree.budgets = BudgetRule.Scope.allCases.map { BudgetConfiguration($0, "x", budget) }
+        tree.prices = [Self.price]
         tree.providers = [provider]
         tree.agents = [agent]
         tree.models = [alias]
@@ -302,6 +306,18 @@ import Testing
         let flat = Set(printed.filter { path in !tables.contains { path.hasPrefix($0 + ".") } })
         let known = Set(ConfigurationBuilder.keys().filter { $0.shape != .items }.map(\.path))
         #expect(flat == known)
+    }
+
+    /// With everything that a price can have.
+    private static var price: PriceConfiguration {
+        var rates = PriceConfiguration.Rates(input: "1", output: "2")
+        (rates.cachedInput, rates.cacheWrite, rates.cacheWriteHour) = ("3", "4", "5")
+        (rates.reasoning, rates.imageInput) = ("6", "7")
+        (rates.audioInput, rates.audioOutput) = ("8", "9")
+        var price = PriceConfiguration(provider: "p", model: "m", rates: rates)
+        price.tiers = [.init(above: 1000, rates: rates)]
+        (price.perRequest, price.maxOutput, price.validFrom) = ("0.1", 4096, "2026-12-01")
+        return price
     }
 
     private func collect(_ node: ConfigurationNode, _ path: String, into paths: inout Set<String>) {
