@@ -107,6 +107,18 @@ def test_what_was_not_carried_out_may_be_tried_again(gateway, faultd):
     assert count(faultd, user) == tries
 
 
+def test_what_a_budget_refused_may_be_tried_again(start, faultd):
+    """Nothing was sent: the name is free, and the refusal is not given again once there is room."""
+    poor = {**ANN, "budget": {"amount": 1}}
+    price = {"provider": "fault", "model": "*", "input": 0, "output": 0, "perRequest": 2}
+    gateway = start({**config(faultd), "keys": [poor], "prices": [price]})
+    user = faultd.user()
+    for _ in range(2):
+        got = ask(gateway, "poor", "fault/whole", user, max_tokens=100)
+        assert got.status_code == 402 and "idempotent-replayed" not in got.headers
+    assert count(faultd, user) == 0
+
+
 def test_names_are_checked(gateway, faultd):
     for name in ("x" * 256, "caf\u00e9".encode("latin-1")):
         got = ask(gateway, name, "fault/whole", faultd.user())

@@ -15,6 +15,8 @@ final class CallAttempt: UpstreamReply {
     /// Who is told; `nil` when the attempt is over.
     private var driver: CallDriver?
     private(set) var upstreamRequestID: String?
+    /// The upstream was given it: not so where a budget had no room for it.
+    private(set) var wasSent = false
     /// What it costs; `nil` where nobody keeps accounts, and when its row is written.
     var account: AttemptAccount?
 
@@ -28,6 +30,7 @@ final class CallAttempt: UpstreamReply {
     }
 
     func start(_ request: UpstreamRequest, on eventLoop: any EventLoop, isReading: Bool) {
+        wasSent = true
         upstream = target.entry.upstream.start(request, on: eventLoop, reply: self)
         if !isReading { upstream?.setReading(false) }
     }

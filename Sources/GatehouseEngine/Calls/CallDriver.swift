@@ -294,7 +294,7 @@ package final class CallDriver {
     func settle() {
         guard !isSettled else { return }
         isSettled = true
-        endNamed(ran: current != nil)
+        endNamed(ran: current?.wasSent == true)
         endCaching()
         deadline?.cancel()
         hedge?.cancel()
