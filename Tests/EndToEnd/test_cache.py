@@ -92,6 +92,16 @@ def test_keys_and_limits_come_first(gateway, faultd):
     assert ask(gateway, user, who=stranger, wish="only-if-cached").status_code == 401
 
 
+def test_a_spent_budget_comes_first(start, faultd):
+    poor = {**ANN, "budget": {"amount": 1}}
+    price = {"provider": "fault", "model": "*", "input": 0, "output": 0, "perRequest": 1}
+    gateway = start({"keys": [poor], "providers": [faultd.provider()], "prices": [price], "cache": {"enabled": True}})
+    user = faultd.user()
+    got = [ask(gateway, user) for _ in range(2)]
+    assert [one.status_code for one in got] == [200, 402], got[1].text
+    assert got[1].json()["error"]["code"] == "budget_exceeded" and count(faultd, user) == 1
+
+
 def test_requests_are_counted(gateway, faultd):
     ask(gateway, faultd.user())
     metrics = asyncio.run(gateway.call("/metrics")).body.decode()

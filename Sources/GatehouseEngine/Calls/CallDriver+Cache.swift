@@ -59,7 +59,21 @@ extension CallDriver {
         cache.note(outcome)
     }
 
+    /// It costs nothing, and is still nothing for a key whose budget is spent.
     private func hit(_ answer: KeptAnswer, _ cache: ResponseCache) {
+        let rules = request.snapshot.budgets.filter { $0.covers(request.principal.key) }
+        guard let budgets = memory.accounting?.budgets, !rules.isEmpty else { return give(hit: answer, cache) }
+        budgets.reserve(Money(units: 1), of: rules, on: eventLoop) { result in
+            if case .success(let hold) = result { budgets.settle(hold, actual: .zero) }
+            guard !self.isSettled else { return }
+            switch result {
+            case .success: self.give(hit: answer, cache)
+            case .failure(let error): self.refuse(error)
+            }
+        }
+    }
+
+    private func give(hit answer: KeptAnswer, _ cache: ResponseCache) {
         mark(.hit, cache)
         give(answer) { $0.attempts = 0 }
     }
