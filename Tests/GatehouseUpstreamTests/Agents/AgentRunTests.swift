@@ -215,7 +215,7 @@ struct AgentRunTests {
                 settings.command = ["yes"]
                 settings.timeouts.idle = .milliseconds(10)
                 // Long enough for a process to start on a machine that does much else.
-                settings.timeouts.total = .seconds(4)
+                settings.timeouts.total = .seconds(10)
             }
             let call = try await Call(agent, .prompt("x")) { item, attempt, _ in
                 if item == .batchEnd { attempt.setReading(false) }
