@@ -47,7 +47,8 @@ extension AccountPool {
             let own = account.rest(model).flatMap { $0.until > now ? $0 : nil }
             let state: State =
                 account.isReserved
-                ? .loggingIn : account.isSignedOut ? .signedOut : own != nil ? .resting : rests.isEmpty ? .usable : .limited
+                ? .loggingIn
+                : account.isSignedOut ? .signedOut : own != nil ? .resting : rests.isEmpty ? .usable : .limited
             return Status(
                 name: account.member.name, state: state, running: account.running,
                 concurrency: account.member.concurrency, rests: rests,

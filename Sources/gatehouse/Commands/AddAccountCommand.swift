@@ -65,7 +65,9 @@ struct AddAccountCommand: AsyncParsableCommand {
         let locks = AccountLock.directory(in: directory)
         for attempt in 0..<attempts {
             if let lock = try AccountLock(name, in: locks, isAlone: true) { return lock }
-            if attempt == 0 { CommandOutput.print("An agent works with this account; waiting until it has ended ...\n") }
+            if attempt == 0 {
+                CommandOutput.print("An agent works with this account; waiting until it has ended ...\n")
+            }
             guard (try? await Task.sleep(for: .milliseconds(250))) != nil else { break }
         }
         throw Failure(

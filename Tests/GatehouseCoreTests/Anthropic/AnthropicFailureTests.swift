@@ -62,7 +62,8 @@ import Testing
         #expect(body["error"]?["code"]?.string == code.rawValue)
         #expect(body["error"]?["param"]?.string == "a.b")
         let types = [
-            400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
+            400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
+            404: "not_found_error",
             405: "invalid_request_error", 408: "invalid_request_error", 409: "invalid_request_error",
             413: "request_too_large", 414: "invalid_request_error", 415: "invalid_request_error",
             416: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error",

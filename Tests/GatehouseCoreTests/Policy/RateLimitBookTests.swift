@@ -176,7 +176,9 @@ import Testing
                 RateLimitRule(.team, ModelPattern("*"), RateLimits(requests: perMinute(1))),
             ])
             for index in 0..<known {
-                guard let charge = charge(book.admit(query("a", address: "\(index)"), table, now: start)) else { continue }
+                guard let charge = charge(book.admit(query("a", address: "\(index)"), table, now: start)) else {
+                    continue
+                }
                 book.settle(charge, used: 0, now: start)
             }
             let later = start + .seconds(61)

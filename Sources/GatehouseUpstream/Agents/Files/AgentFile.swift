@@ -44,7 +44,8 @@ struct PlacedFiles: Sendable {
     private mutating func place(_ media: Media, _ given: [String: GivenFile]) throws(GatehouseError) -> String {
         if let id = media.fileID {
             guard let file = given[id] else {
-                throw GatehouseError(.fileNotFound, "There is no such file, or no more. Upload it first.", param: "file_id")
+                throw GatehouseError(
+                    .fileNotFound, "There is no such file, or no more. Upload it first.", param: "file_id")
             }
             return place(file)
         }

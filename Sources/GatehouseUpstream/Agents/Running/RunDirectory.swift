@@ -23,7 +23,8 @@ struct RunDirectory: Sendable {
     /// - Throws: `Failure` `.spawn` when the disk refuses.
     init(below base: String, id: String) throws(Failure) {
         path = "\(base)/\(Self.prefix)\(id)"
-        for directory in [path, work, temporary, home, beside, beside + "/" + FileFolder.name] where mkdir(directory, 0o700) != 0 {
+        for directory in [path, work, temporary, home, beside, beside + "/" + FileFolder.name]
+        where mkdir(directory, 0o700) != 0 {
             let error = errno
             remove()
             throw Failure(.spawn, detail: "mkdir: errno \(error)")
