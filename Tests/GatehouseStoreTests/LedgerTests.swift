@@ -1,5 +1,6 @@
 import GRDB
 import GatehouseCore
+import Synchronization
 import Testing
 
 @testable import GatehouseStore
@@ -30,6 +31,28 @@ import Testing
         await withCheckedContinuation { continuation in
             ledger.reserve(row) { continuation.resume(returning: $0) }
         }
+    }
+
+    /// Rows without a budget are written together, and one that the table refuses takes no other with it.
+    @Test func rowsGoToTheDiskTogether() async throws {
+        let directory = try TemporaryDirectory()
+        let database = try SQLiteDatabase(path: directory.path + "/a.db")
+        let losses = Mutex<[String]>([])
+        let ledger = SQLiteLedger(database: database, spill: directory.path + "/w", instance: "one") { loss in
+            losses.withLock { $0.append(loss) }
+        }
+        for number in 0..<1000 {
+            var row = Self.row("\(number)", .settled, cost: "0.001")
+            row.holds = []
+            if number == 500 { row.usage?.input = -1 }
+            ledger.write(row)
+        }
+        // Behind them in the same queue.
+        _ = try await database.write { _ in }
+        let count = try await database.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM ledger") }
+        #expect(count == 999 && ledger.waiting.pending == 0 && ledger.waiting.spilled == 0)
+        #expect(losses.withLock { $0 } == ["the database refuses the row 500"])
+        try database.close()
     }
 
     /// What a killed process had sent counts at its worst, what it settled at its cost, and the rest is free again.

@@ -16,7 +16,20 @@ package final class SQLiteLedger: LedgerStore {
     /// Of this run of the gateway.
     private let instance: String
     private let pending = Atomic<Int>(0)
+    private let batch = Mutex(Batch())
     private let onLoss: @Sendable (String) -> Void
+
+    /// Rows that go to the disk together: a savepoint and a look for the statement for each would cost more than the row.
+    private struct Batch {
+        var rows: [LedgerRow] = []
+        /// Somebody will take them.
+        var isPlanned = false
+    }
+
+    private final class Taken: Sendable {
+        let rows = Mutex<[LedgerRow]?>(nil)
+        let refused = Mutex<[LedgerRow]>([])
+    }
 
     /// - Parameters:
     ///   - spill: Path of the file for rows that the database does not take.
@@ -62,6 +75,47 @@ package final class SQLiteLedger: LedgerStore {
         // Rows that go to the file must not overtake each other, nor wait on an event loop.
         guard pending.load(ordering: .relaxed) < Self.maximumPending else { return put(aside: row) }
         pending.wrappingAdd(1, ordering: .relaxed)
+        if row.holds.isEmpty { join(row) } else { settle(row) }
+    }
+
+    /// Of an attempt that no budget holds anything for: with all that come until the database is free.
+    private func join(_ row: LedgerRow) {
+        let isFirst = batch.withLock { batch in
+            batch.rows.append(row)
+            defer { batch.isPlanned = true }
+            return !batch.isPlanned
+        }
+        if isFirst { writeBatch() }
+    }
+
+    private func takeBatch() -> [LedgerRow] {
+        batch.withLock { batch in
+            defer { batch = Batch() }
+            return batch.rows
+        }
+    }
+
+    private func writeBatch() {
+        let taken = Taken()
+        database.writeBehind { [self] db in
+            let rows = takeBatch()
+            taken.rows.withLock { $0 = rows }
+            let refused = try LedgerTable.put(rows, db)
+            taken.refused.withLock { $0 = refused }
+        } onEnd: { [self] failure in
+            // There may have been no transaction to take them.
+            let rows = taken.rows.withLock { $0 ?? takeBatch() }
+            pending.wrappingSubtract(rows.count, ordering: .relaxed)
+            guard failure == nil else {
+                for row in rows { put(aside: row, failure) }
+                return
+            }
+            for row in taken.refused.withLock({ $0 }) { onLoss("the database refuses the row \(row.id)") }
+            CrashPoint.reached("ledger.settled")
+        }
+    }
+
+    private func settle(_ row: LedgerRow) {
         let instance = instance
         database.writeBehind { db in
             try LedgerTable.put(row, db)
