@@ -55,6 +55,45 @@ import Testing
         try database.close()
     }
 
+    /// Both ways into the table put each value into its own column.
+    @Test func aRowIsTheSameByBothWays() async throws {
+        let directory = try TemporaryDirectory()
+        let database = try SQLiteDatabase(path: directory.path + "/a.db")
+        var full = Self.row("a", .estimated, cost: "0.25")
+        full.membership = Membership(user: "Zürich", team: "", organization: "o")
+        (full.operation, full.account, full.outcome) = ("chat", "work", "timeout")
+        var usage = Usage(input: 1, output: 2, cachedInput: 3, reasoning: 4)
+        (usage.cacheWrite, usage.cacheWriteHour) = (5, 6)
+        (usage.audioInput, usage.audioOutput, usage.imageInput) = (7, 8, 9)
+        full.usage = usage
+        full.reported = Cost(unit: "usd", amount: "0.5")
+        full.holds = []
+        var empty = LedgerRow(id: "b", time: 5, request: "", key: "k", provider: "p", model: "", attempt: 3)
+        empty.state = .settled
+        for row in [full, empty] {
+            try await database.write { db in
+                try db.execute(sql: "DELETE FROM ledger")
+                try LedgerTable.put(row, db)
+            }
+            let usual = try await values(database)
+            try await database.write { db in
+                try db.execute(sql: "DELETE FROM ledger")
+                #expect(try LedgerInsert(db).put(row))
+                #expect(try !LedgerInsert(db).put(row), "it is there already")
+            }
+            let quick = try await values(database)
+            #expect(usual == quick && usual.count == 27)
+        }
+        try database.close()
+    }
+
+    private func values(_ database: SQLiteDatabase) async throws -> [String: DatabaseValue] {
+        try await database.read { db in
+            let row = try Row.fetchOne(db, sql: "SELECT * FROM ledger")
+            return Dictionary(uniqueKeysWithValues: row.map { row in row.map { ($0, $1) } } ?? [])
+        }
+    }
+
     /// What a killed process had sent counts at its worst, what it settled at its cost, and the rest is free again.
     @Test func aCrashIsReconciled() async throws {
         let directory = try TemporaryDirectory()

@@ -23,7 +23,7 @@ WALLS = {
     CORE: {"NIOCore", "HTTPTypes", "Collections", "DequeModule", "OrderedCollections", "HeapModule"},
     ENGINE: {CORE, "NIOCore", "Logging", "Metrics", "CoreMetrics", "Tracing"} | SYSTEM,
     UPSTREAM: {CORE, "CShim", "NIOSSL", "Subprocess", "SystemPackage", "Crypto", "CryptoExtras"} | NIO | SYSTEM,
-    STORE: {CORE, "CShim", "CMagic", "GRDB", "CPQ", "NIOSSL", "Crypto"} | NIO | SYSTEM,
+    STORE: {CORE, "CShim", "CMagic", "GRDB", "GRDBSQLite", "CPQ", "NIOSSL", "Crypto"} | NIO | SYSTEM,
     SERVER: {CORE, ENGINE, "CShim", "CWebAssets", "NIOSSL", "HTTPTypes", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
              "Hummingbird", "HummingbirdCore", "Logging", "ServiceLifecycle"} | NIO | SYSTEM,
     "gatehouse": {CORE, ENGINE, UPSTREAM, STORE, SERVER, "ArgumentParser", "Yams", "ServiceLifecycle", "UnixSignals",

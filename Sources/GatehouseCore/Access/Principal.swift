@@ -21,6 +21,7 @@ package struct Principal: Sendable, Equatable {
     package var name: String { held.key.name }
     /// The key's own; looked at for every call, without the rest of the key.
     package var rateLimit: RateLimits? { held.key.rateLimit }
+    package var membership: Membership { held.key.membership }
     package var isAdmin: Bool { held.key.role == .admin }
     package var mayAdminister: Bool { held.key.role == .admin || held.key.role == .operator }
     /// Whether it sees what belongs to the gateway as a whole.

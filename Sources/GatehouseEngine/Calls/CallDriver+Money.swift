@@ -42,7 +42,7 @@ extension CallDriver {
         var row = LedgerRow(
             id: accounting.nextID(), time: accounting.now, request: request.id, key: request.principal.name,
             provider: target.entry.name, model: target.model, attempt: record.attempts)
-        row.membership = request.principal.key.membership
+        row.membership = request.principal.membership
         row.operation = request.operation.rawValue
         row.account =
             attempt.lease.account?.name ?? (target.entry.keys.count > 1 ? route?.keyName(attempt.lease) : nil)

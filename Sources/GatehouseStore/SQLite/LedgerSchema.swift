@@ -1,8 +1,9 @@
-/// The tables of the ledger and of budgets. Amounts are decimals as text; `start` is when a budget's period began.
+/// The tables of the ledger and of budgets. Amounts are decimals as text; `start` is when a budget's period began. No `IN` in
+/// a check: SQLite makes a table of its words anew for each row.
 enum LedgerSchema {
     static let tables = """
         CREATE TABLE ledger (
-            id TEXT PRIMARY KEY,
+            id TEXT PRIMARY KEY NOT NULL,
             time INTEGER NOT NULL,
             request TEXT NOT NULL,
             "key" TEXT NOT NULL,
@@ -15,7 +16,7 @@ enum LedgerSchema {
             account TEXT,
             attempt INTEGER NOT NULL,
             outcome TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('reserved', 'settled', 'estimated')),
+            state TEXT NOT NULL CHECK (state = 'reserved' OR state = 'settled' OR state = 'estimated'),
             input INTEGER CHECK (input >= 0),
             output INTEGER CHECK (output >= 0),
             cached INTEGER,
@@ -29,7 +30,7 @@ enum LedgerSchema {
             currency TEXT,
             reported_unit TEXT,
             reported_amount TEXT
-        ) STRICT;
+        ) STRICT, WITHOUT ROWID;
         CREATE INDEX ledger_by_time ON ledger (time);
         CREATE INDEX ledger_open ON ledger (id) WHERE state = 'reserved';
         CREATE TABLE budget_spent (

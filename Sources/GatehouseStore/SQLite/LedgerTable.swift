@@ -16,23 +16,7 @@ enum LedgerTable {
         try db.cachedStatement(sql: insert).execute(arguments: arguments(row))
     }
 
-    /// The same for many.
-    ///
-    /// - Returns: Those that the table does not take; the others are in it.
-    static func put(_ rows: [LedgerRow], _ db: Database) throws -> [LedgerRow] {
-        let statement = try db.cachedStatement(sql: insert)
-        var refused: [LedgerRow] = []
-        for row in rows {
-            do {
-                try statement.execute(arguments: arguments(row))
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-                refused.append(row)
-            }
-        }
-        return refused
-    }
-
-    private static let columns = [
+    static let columns = [
         "id", "time", "request", "key", "user", "team", "organization", "operation", "provider", "model", "account",
         "attempt", "outcome", "state", "input", "output", "cached", "cache_write", "cache_write_hour", "reasoning",
         "audio_input", "audio_output", "image_input", "cost", "currency", "reported_unit", "reported_amount",

@@ -100,8 +100,8 @@ package final class SQLiteLedger: LedgerStore {
         database.writeBehind { [self] db in
             let rows = takeBatch()
             taken.rows.withLock { $0 = rows }
-            let refused = try LedgerTable.put(rows, db)
-            taken.refused.withLock { $0 = refused }
+            let insert = try LedgerInsert(db)
+            for row in rows where try !insert.put(row) { taken.refused.withLock { $0.append(row) } }
         } onEnd: { [self] failure in
             // There may have been no transaction to take them.
             let rows = taken.rows.withLock { $0 ?? takeBatch() }
