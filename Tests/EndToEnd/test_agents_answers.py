@@ -281,7 +281,7 @@ def test_what_an_agent_cannot_take_is_refused_by_name(gateway, agents):
     refused = ask(gateway, "claude", prompt, tools=tools)
     assert (refused.status, refused.error["code"], refused.error["param"]) == (400, "agent_input_rejected", "tools")
     image = [{"role": "user", "content": [
-        {"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]
+        {"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]}]
     refused = asyncio.run(gateway.call("/v1/chat/completions", {"model": "claude", "messages": image}))
     assert (refused.status, refused.error["code"], refused.error["param"]) == (
         400, "agent_input_rejected", "messages[0]")

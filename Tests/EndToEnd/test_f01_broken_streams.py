@@ -7,6 +7,7 @@ test_faults.py and over every pair of dialects in test_peer_failures.py. Here: w
 import asyncio
 import http.client
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,11 @@ import pytest
 from harness.wire import crowd
 
 TEXT = "Four score and seven years ago Zürich 🌍"
-KEYED = [("idempotency-key", "once")]
+
+
+def keyed(at):
+    """A name for one request: another one needs its own."""
+    return [("idempotency-key", f"once-{at}-{os.urandom(4).hex()}")]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +75,7 @@ def text(response):
 def test_f1_a_break_is_mended_unseen_or_told(begin, faultd, positions, fault):
     """Either the caller had nothing and another target serves all of it, or it had something and hears of the end."""
     gateway = begin(positions, fault)
-    sent = {at: body_of(faultd, gateway, f"at-{at}", KEYED) for at in positions}
+    sent = {at: body_of(faultd, gateway, f"at-{at}", keyed(at)) for at in positions}
     # There are more breaks than the budget of further attempts has tries: what it refuses is told, too.
     played = asyncio.run(crowd(gateway.port, [(at, data) for at, (_, data) in sent.items()], workers=8))
     mended = broken = 0

@@ -41,7 +41,13 @@ package enum AgentPrompt {
         }
         for (index, message) in request.messages.enumerated() {
             for part in message.parts {
-                if takesFiles, part.media != nil { continue }
+                if takesFiles, let media = part.media {
+                    guard case .url = media.source, media.fileID == nil else { continue }
+                    return GatehouseError(
+                        .agentInputRejected,
+                        "Agents fetch no files. Upload it and name it, or send its data in Base64.",
+                        param: "messages[\(index)]")
+                }
                 guard let kind = unsupported(part) else { continue }
                 return GatehouseError(
                     .agentInputRejected, "This agent takes text only; the message holds \(kind).",

@@ -51,6 +51,9 @@ import Testing
         let image = Message(role: .user, parts: [Part(.image(Media(.base64("AA=="), mediaType: "image/png")))])
         #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: [image]), takesFiles: true) == nil)
         #expect(AgentPrompt.problem(CanonicalRequest(model: "", messages: [image])) != nil)
+        let far = Message(role: .user, parts: [Part(.image(Media(.url("https://example.org/a.png"))))])
+        let problem = AgentPrompt.problem(CanonicalRequest(model: "", messages: [far]), takesFiles: true)
+        #expect(problem?.param == "messages[0]" && problem?.message.contains("Upload it") == true)
     }
 
     @Test func whatAgentsCannotTakeIsNamed() throws {
