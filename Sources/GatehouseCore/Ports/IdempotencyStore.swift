@@ -2,6 +2,9 @@ package import NIOCore
 
 /// A call by the name that its caller gave it (`Idempotency-Key`).
 package struct IdempotencyName: Sendable, Hashable {
+    /// Bytes that a key may have.
+    package static let keyLength = 1...255
+
     package let owner: String
     package let key: String
 

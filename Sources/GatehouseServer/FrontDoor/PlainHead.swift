@@ -123,7 +123,7 @@ struct PlainHead {
 
     /// One name of usual length.
     private mutating func take(idempotencyKey value: Range<Int>) -> Bool {
-        guard idempotencyKey == nil, RequestFields.idempotencyKeyLength.contains(value.count) else { return false }
+        guard idempotencyKey == nil, IdempotencyName.keyLength.contains(value.count) else { return false }
         idempotencyKey = value
         return true
     }

@@ -55,14 +55,12 @@ struct RequestFields {
         }
     }
 
-    static let idempotencyKeyLength = 1...255
-
     /// The caller's name for the request; an empty one is none.
     ///
     /// - Throws: `invalid_value`.
     func checkedIdempotencyKey() throws(GatehouseError) -> String? {
         guard let key = idempotencyKey, idempotencyKeys > 1 || !key.isEmpty else { return nil }
-        guard idempotencyKeys == 1, Self.idempotencyKeyLength.contains(key.utf8.count),
+        guard idempotencyKeys == 1, IdempotencyName.keyLength.contains(key.utf8.count),
             key.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
         else {
             throw GatehouseError(
