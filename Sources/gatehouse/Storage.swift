@@ -115,6 +115,7 @@ struct Storage: Service {
                 try? await Task.sleep(for: Self.pause)
             }
         }
+        ledger?.flush()
         try database.close()
     }
 
