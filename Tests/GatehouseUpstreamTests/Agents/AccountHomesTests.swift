@@ -99,7 +99,13 @@ import Testing
         let run = try await homes.enter(account(), of: "claude")
         #expect(try AccountLock(name, in: directory + "/locks", isAlone: true) == nil)
         run.end()
-        let login = try #require(try AccountLock(name, in: directory + "/locks", isAlone: true))
+        // A process that another test starts at this very moment has the lock's file, too, until it runs.
+        var found: AccountLock?
+        while found == nil {
+            found = try AccountLock(name, in: directory + "/locks", isAlone: true)
+            await Task.yield()
+        }
+        let login = try #require(found)
         try await withThrowingDiscardingTaskGroup { group in
             let late = enter(&group, account())
             login.release()
