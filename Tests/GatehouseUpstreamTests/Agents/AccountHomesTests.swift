@@ -45,6 +45,11 @@ import Testing
         return entry
     }
 
+    /// Returns when so many wait.
+    private func waiting(_ count: Int) async {
+        while homes.waiting(for: "work", of: "claude") < count { await Task.yield() }
+    }
+
     @Test func asManyAsThereArePlaces() async throws {
         let account = account(2)
         let first = try await homes.enter(account, of: "claude")
@@ -70,10 +75,10 @@ import Testing
         let run = try await homes.enter(account, of: "claude")
         try await withThrowingDiscardingTaskGroup { group in
             let login = enter(&group, account, isAlone: true)
-            await homes.hasWaiter("claude@work")
+            await waiting(1)
             // Who comes behind it waits, although there are places.
             let late = enter(&group, account)
-            await homes.hasWaiter("claude@work", 2)
+            await waiting(2)
             run.end()
             await login.done.wait()
             #expect(!late.done.isReleased)

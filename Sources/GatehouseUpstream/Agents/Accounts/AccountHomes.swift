@@ -114,9 +114,9 @@ final class AccountHomes: Sendable {
         if !isIn { throw Task.isCancelled ? Failure(.cancelled) : Self.busy }
     }
 
-    /// Returns when so many wait for a home; for tests.
-    func hasWaiter(_ name: String, _ count: Int = 1) async {
-        while state.withLock({ $0.homes[name]?.waiters.count ?? 0 }) < count { await Task.yield() }
+    /// How many wait for a home.
+    func waiting(for account: String, of agent: String) -> Int {
+        state.withLock { $0.homes[AccountLock.name(of: account, agent: agent)]?.waiters.count ?? 0 }
     }
 
     private func lock(
